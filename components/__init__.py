@@ -1,0 +1,1 @@
+"""Typed components for serving language models on GKE: configs and pure builders, and thin Pulumi classes."""

@@ -1,0 +1,1 @@
+"""Charts the cluster needs: installed by the stack, or found present."""

@@ -1,0 +1,1 @@
+"""Dated facts as data, each with its source."""

@@ -1,0 +1,153 @@
+"""The base of every config model and the constrained types they share.
+
+A config is frozen, plain data: no Pulumi outputs, no clock, no network. Deploy-time values travel apart,
+as keyword arguments of the component classes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Self, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+
+from .errors import ConfigError, describe_pattern, problems_of
+
+
+class Config(BaseModel):
+    """Frozen settings: unknown fields are refused, and a wrong one is explained with its path.
+
+    Raises:
+        ConfigError: when built directly with wrong arguments; every problem at once.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise ConfigError(problems_of(error, type(self), data)) from None
+
+    # Tells pydantic that this constructor only rewords errors, so nested models are still built by its core.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # pydantic's own marker, see BaseModel
+
+    def with_changes(self, **changes: Any) -> Self:
+        """Return a validated copy with some fields replaced."""
+        fields = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self)(**(fields | changes))
+
+
+def _quantity_text(value: Any) -> Any:
+    """Let `cpu: 8` stand for `cpu: "8"`, as Kubernetes does."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def patterned(pattern: str, words: str, *, max_length: int | None = None) -> Any:
+    """Constrain text to a pattern, and say in `words` what it must be when it does not match."""
+    describe_pattern(pattern, words)
+    return Field(pattern=pattern, max_length=max_length)
+
+
+def _text_or_integer(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": "string", "pattern": pattern}, {"type": "integer", "minimum": 1}]})
+
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_CPU = r"^([1-9]\d*(\.\d+)?|0?\.\d*[1-9]\d*|[1-9]\d*m)$"
+_BYTES = r"^[1-9]\d*(\.\d+)?(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
+_REPOSITORY = r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?(:\d+)?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*"
+
+Integer = Annotated[int, Field(strict=True)]
+"""A whole number; "3" and true are refused, because Pulumi hands nested values over with their YAML types."""
+Count = Annotated[int, Field(strict=True, ge=1)]
+"""A whole number, at least 1."""
+Size = Annotated[int, Field(strict=True, ge=0)]
+"""A whole number, at least 0."""
+Flag = Annotated[bool, Field(strict=True)]
+"""true or false; `yes` and `on` are plain text in Pulumi's YAML and are refused."""
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""A number, whole or not."""
+Percent = Annotated[int, Field(strict=True, ge=0, le=100)]
+"""A share in per cent, 0 to 100."""
+Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+"""A TCP port."""
+Seconds = Annotated[int, Field(strict=True, ge=0, le=7 * 24 * 3600)]
+"""A duration in seconds, at most seven days."""
+DnsLabel = Annotated[str, patterned(rf"^{_LABEL}$", "lower-case letters, digits and dashes", max_length=63)]
+"""A DNS label, at most 63 characters, as Kubernetes names Services and namespaces."""
+DnsName = Annotated[
+    str,
+    patterned(rf"^{_LABEL}(\.{_LABEL})*$", "lower-case letters, digits, dashes and dots", max_length=253),
+]
+"""A DNS subdomain name, as Kubernetes names most objects."""
+HostName = Annotated[
+    str, patterned(rf"^(\*\.)?{_LABEL}(\.{_LABEL})*$", "a host name such as llm.example.com", max_length=253)
+]
+"""A host name clients use, optionally with a leading `*.`."""
+Cpu = Annotated[
+    str,
+    BeforeValidator(_quantity_text),
+    patterned(_CPU, "CPU cores as a Kubernetes quantity: 8, 0.5 or 500m"),
+    _text_or_integer(_CPU),
+]
+"""CPU cores as a Kubernetes quantity: `8`, `0.5` or `500m`."""
+Bytes = Annotated[
+    str,
+    BeforeValidator(_quantity_text),
+    patterned(_BYTES, "an amount of bytes as a Kubernetes quantity: 32Gi or 500M"),
+    _text_or_integer(_BYTES),
+]
+"""An amount of memory or storage as a Kubernetes quantity: `32Gi`, `500M`."""
+HubId = Annotated[
+    str,
+    patterned(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$", "a Hub repository such as Qwen/Qwen3-8B", max_length=200),
+]
+"""A Hugging Face Hub repository: `owner/name`."""
+Revision = Annotated[
+    str, patterned(r"^[A-Za-z0-9][\w./-]*$", "a Hub revision: best the 40 digits of a commit", max_length=200)
+]
+"""A Hub revision: a commit (40 hexadecimal digits) pins it; a branch or tag can move."""
+Image = Annotated[
+    str,
+    patterned(
+        rf"^{_REPOSITORY}(:[\w][\w.-]{{0,127}})?(@sha256:[0-9a-f]{{64}})?$",
+        "an image reference such as registry.example.com/team/server:1.2.3@sha256:…",
+        max_length=500,
+    ),
+]
+"""A container image reference: `registry/name:tag@sha256:…`."""
+EnvName = Annotated[
+    str, patterned(r"^[A-Za-z_][A-Za-z0-9_]*$", "a variable name: letters, digits and underscores", max_length=256)
+]
+"""The name of an environment variable."""
+LabelKey = Annotated[
+    str,
+    patterned(
+        rf"^({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-\w.]{{0,61}}[A-Za-z0-9])?$", "a label key such as team or a.io/team"
+    ),
+]
+"""A Kubernetes label or annotation key, optionally with a `prefix/`."""
+LabelValue = Annotated[
+    str, patterned(r"^([A-Za-z0-9]([-\w.]*[A-Za-z0-9])?)?$", "letters, digits, dashes and dots", max_length=63)
+]
+"""A Kubernetes label value."""
+SecretKey = Annotated[
+    str, patterned(r"^[a-z][a-z0-9_]*$", "lower-case letters, digits and underscores, such as hf_token", max_length=63)
+]
+"""The name of a secret in the stack's configuration, without its namespace: `hf_token`."""
+
+
+def literal_values(annotation: Any) -> tuple[str, ...]:
+    """The allowed words of a `Literal` type."""
+    return tuple(str(value) for value in get_args(annotation))
+
+
+def is_commit(revision: str | None) -> bool:
+    """Whether a Hub revision is a full commit hash, which cannot move."""
+    return revision is not None and re.fullmatch(r"[0-9a-f]{40}", revision) is not None

@@ -1,0 +1,1 @@
+"""GKE clusters, GPU node pools and compute classes."""

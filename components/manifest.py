@@ -1,0 +1,63 @@
+"""Kubernetes manifests as plan items: type tokens, common labels, and values without nulls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .plan import Item
+
+MANAGED_BY = {"app.kubernetes.io/managed-by": "inference"}
+"""On every object we write, so that a person can list them."""
+
+
+def object_token(api_version: str, kind: str) -> str:
+    """The Pulumi type token of a Kubernetes object.
+
+    Source: PULUMI.md section 9, "Registration": the raw token previews unchanged against the typed classes' state.
+    """
+    return f"kubernetes:{api_version if '/' in api_version else 'core/' + api_version}:{kind}"
+
+
+def object_item(
+    role: str,
+    component: str,
+    manifest: Mapping[str, Any],
+    *,
+    after: tuple[str, ...] = (),
+    timeout_seconds: int | None = None,
+    ignore_changes: tuple[str, ...] = (),
+    protect: bool = False,
+) -> Item:
+    """A Kubernetes object of a component; its Pulumi name is `<component>-<role>`."""
+    return Item(
+        role=role,
+        type=object_token(manifest["apiVersion"], manifest["kind"]),
+        name=f"{component}-{role}",
+        properties=manifest,
+        after=after,
+        timeout_seconds=timeout_seconds,
+        ignore_changes=ignore_changes,
+        protect=protect,
+    )
+
+
+def metadata(
+    name: str,
+    namespace: str | None = None,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """`metadata` with our label; empty parts are left out."""
+    result: dict[str, Any] = {"name": name}
+    if namespace:
+        result["namespace"] = namespace
+    result["labels"] = {**(labels or {}), **MANAGED_BY}
+    if annotations:
+        result["annotations"] = dict(annotations)
+    return result
+
+
+def without_none(**fields: Any) -> dict[str, Any]:
+    """The fields that are set; Pulumi would send a nested null on to the cluster."""
+    return {name: value for name, value in fields.items() if value is not None}

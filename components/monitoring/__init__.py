@@ -1,0 +1,1 @@
+"""Metrics: DCGM exporter and Prometheus."""

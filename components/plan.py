@@ -1,0 +1,221 @@
+"""The plan: every Kubernetes object and cloud resource of an environment, in order, as plain data.
+
+A component's builder returns a `Part`. Everything else reads it: `infra check` proves it, `infra render` writes
+it, `pulumi up` registers exactly it. Nothing here knows Pulumi.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+TYPE_PREFIX = "inference:index:"
+"""Component tokens are `inference:index:<Class>`; they are written into every stack's state and never change."""
+HELM_RELEASE = "kubernetes:helm.sh/v3:Release"
+"""The provider's native Helm release. `helm.v4.Chart` would hide its children from the plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """A secret of the stack's configuration. It prints as a placeholder; its value joins at registration."""
+
+    key: str
+
+    def __str__(self) -> str:
+        return f"${{secret:{self.key}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A value that only exists at deploy time, handed to the component class as a keyword argument."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"${{{self.name}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemOutput:
+    """A property that the provider computes, such as a cluster's endpoint."""
+
+    role: str
+    property: str
+
+    def __str__(self) -> str:
+        return f"${{{self.role}.{self.property}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One resource to register.
+
+    Attributes:
+        role: what the resource is to its component; unique within the part.
+        type: Pulumi type token, `kubernetes:apps/v1:Deployment` or `gcp:container/nodePool:NodePool`.
+        name: Pulumi resource name; part of its identity in the stack's state.
+        properties: inputs as the provider spells them; a Kubernetes item's are its manifest. Never a `None`:
+            Pulumi would send nested nulls on.
+        after: roles of the same part that must exist first.
+        timeout_seconds: how long create and update may take; `None` leaves the provider's ten minutes.
+        ignore_changes: property paths that another controller owns.
+        protect: whether Pulumi refuses to delete it.
+        outputs: properties the provider computes that somebody reads.
+    """
+
+    role: str
+    type: str
+    name: str
+    properties: Mapping[str, Any]
+    after: tuple[str, ...] = ()
+    timeout_seconds: int | None = None
+    ignore_changes: tuple[str, ...] = ()
+    protect: bool = False
+    outputs: tuple[str, ...] = ()
+
+    @property
+    def provider(self) -> Literal["kubernetes", "gcp"]:
+        """Which provider owns the resource."""
+        return "kubernetes" if self.type.startswith("kubernetes:") else "gcp"
+
+    @property
+    def is_chart(self) -> bool:
+        """Whether this is a Helm release rather than an object."""
+        return self.type == HELM_RELEASE
+
+    @property
+    def is_object(self) -> bool:
+        """Whether this is a Kubernetes object, whose properties are its manifest."""
+        return self.provider == "kubernetes" and not self.is_chart
+
+    @property
+    def kind(self) -> str:
+        """The last word of the type: `Deployment`, `NodePool`."""
+        return self.type.rpartition(":")[2]
+
+    @property
+    def namespace(self) -> str:
+        """The object's namespace; empty for cluster-scoped objects and cloud resources."""
+        return str(self.properties.get("metadata", {}).get("namespace", "")) if self.is_object else ""
+
+    @property
+    def object_name(self) -> str:
+        """The physical name: `metadata.name` of an object, `name` of a cloud resource."""
+        source = self.properties.get("metadata", {}) if self.is_object else self.properties
+        return str(source.get("name", self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one component contributes to the plan.
+
+    Attributes:
+        kind: the component class, `ModelServer`.
+        name: the component's name, unique among its kind.
+        items: resources in the order they are registered.
+        outputs: what the component registers for others to read; plain values or `ItemOutput`.
+        after: keys of the parts that must be whole before this one starts.
+        path: where the configuration stands in the stack file, `("models", "llama")`; empty in other programs.
+    """
+
+    kind: str
+    name: str
+    items: tuple[Item, ...]
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    path: tuple[str | int, ...] = ()
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for item in self.items:
+            missing = [role for role in item.after if role not in seen]
+            if missing or item.role in seen:
+                raise ValueError(f"{self.key}: item {item.role!r} is repeated or comes before {missing}")
+            seen.add(item.role)
+
+    @property
+    def key(self) -> str:
+        """How other parts name this one: `ModelServer/llama`."""
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def token(self) -> str:
+        """The component's Pulumi type token."""
+        return TYPE_PREFIX + self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Taint:
+    """A node taint in Kubernetes' own spelling."""
+
+    key: str
+    value: str
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeShape:
+    """What one node of a pool is to the scheduler: what a pod can match and ask for there.
+
+    Attributes:
+        pool: the pool's key in the stack.
+        labels: as the node carries them, those GKE adds included.
+        taints: as the node carries them, those GKE adds included.
+        allocatable: what pods can have of one node: `cpu` in cores, `memory` and `ephemeral-storage` in bytes,
+            `nvidia.com/gpu` as the device plugin advertises it (shared clients and MIG slices counted).
+        zones: where its nodes can be; empty when unknown.
+        min_nodes: nodes that always exist.
+        max_nodes: nodes the pool can grow to over all zones; `None` when nothing bounds it.
+        provisioning: `on-demand`, `spot`, `flex-start` or `reservation`.
+        accelerator: GKE's name of the GPU, empty for a pool without one.
+        path: where the pool stands in the stack file.
+    """
+
+    pool: str
+    labels: Mapping[str, str]
+    taints: tuple[Taint, ...]
+    allocatable: Mapping[str, float]
+    zones: tuple[str, ...]
+    min_nodes: int
+    max_nodes: int | None
+    provisioning: str
+    accelerator: str = ""
+    path: tuple[str | int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything one environment is, in the order it is built.
+
+    Attributes:
+        environment: the stack's name.
+        parts: components; each comes after the parts its `after` names.
+        exports: stack outputs.
+        nodes: the nodes pods can land on, a shape a pool; pools that exist outside the stack included.
+    """
+
+    environment: str
+    parts: tuple[Part, ...]
+    exports: Mapping[str, Any] = field(default_factory=dict)
+    nodes: tuple[NodeShape, ...] = ()
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for part in self.parts:
+            missing = [key for key in part.after if key not in seen]
+            if missing:
+                raise ValueError(f"plan of {self.environment}: {part.key} comes before {missing}")
+            seen.add(part.key)
+
+    def items(self) -> Iterator[tuple[Part, Item]]:
+        """Every resource with its component, in order."""
+        for part in self.parts:
+            for item in part.items:
+                yield part, item
+
+    def objects(self, kind: str | None = None) -> Iterator[tuple[Part, Item]]:
+        """Every Kubernetes object, or those of one kind, in order."""
+        for part, item in self.items():
+            if item.is_object and (kind is None or item.kind == kind):
+                yield part, item

@@ -1,0 +1,1 @@
+"""How a new version takes over: rolling, canary, A/B, blue-green."""

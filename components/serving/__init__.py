@@ -1,0 +1,1 @@
+"""Engines and the model server that runs one."""
