@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, ValidationError, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
+from .docs import field_docs
 from .errors import ConfigError, describe_pattern, problems_of
 
 
@@ -25,7 +28,8 @@ class Config(BaseModel):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
+        # A nested model is only ever built as part of its root: half the cold start of `infra check`.
+        defer_build=True,
     )
 
     def __init__(self, **data: Any) -> None:
@@ -36,6 +40,16 @@ class Config(BaseModel):
 
     # Tells pydantic that this constructor only rewords errors, so nested models are still built by its core.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # pydantic's own marker, see BaseModel
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Put the docstrings of the fields into the schema, where editors show them."""
+        schema = handler(core)
+        described = handler.resolve_ref_schema(schema)
+        for name, text in field_docs(cls).items():
+            if name in described.get("properties", {}):
+                described["properties"][name]["description"] = " ".join(text.split())
+        return schema
 
     def with_changes(self, **changes: Any) -> Self:
         """Return a validated copy with some fields replaced."""

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from .docs import field_docs
+
 Path = tuple[str | int, ...]
 
 _SECRET_WORD = re.compile(r"(token|secret|password|passphrase|api_?key|credential|private)", re.IGNORECASE)
@@ -216,7 +218,7 @@ def _description(loc: tuple[int | str, ...], model: type[BaseModel], *, types_on
     if not owner or not name:
         return "a name" if loc and loc[-1] == "[key]" else "of another form"
     form = _FORMS.get(_pattern(owner, name) or "")
-    text = (owner.model_fields[name].description or "").split("\n")[0]
+    text = field_docs(owner).get(name, "").split("\n")[0]
     return form if form and types_only else f"{form} ({text})" if form and not types_only else text or name
 
 

@@ -6,7 +6,7 @@ and late values, and dependencies. Every public component class is a few lines o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -112,3 +112,12 @@ def _join(value: Any, values: Mapping[str, pulumi.Input[Any]]) -> Any:
     if isinstance(value, list | tuple):
         return [_join(inner, values) for inner in value]
     return value
+
+
+def after_all(
+    resources: Sequence[pulumi.Resource], opts: pulumi.ResourceOptions | None
+) -> pulumi.ResourceOptions | None:
+    """The caller's options with more to wait for; what a component depends on, its children wait for too."""
+    if not resources:
+        return opts
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(resources)))

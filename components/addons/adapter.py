@@ -1,0 +1,61 @@
+"""The metrics adapter: what an autoscaler must call an engine's metric, and the rules that make that name exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .addons import MetricsAdapterConfig
+
+RATE_WINDOW = "2m"
+"""Eight readings at our 15 s: a rate survives a missed reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodMetric:
+    """A metric that pods emit and an autoscaler may read.
+
+    Attributes:
+        name: as the engine emits it, `vllm:num_requests_waiting`.
+        kind: gauges are read as they are, counters as their rate a second.
+        aggregate: how several series of one pod become one number: `sum` for requests, `avg` for shares of 1.
+    """
+
+    name: str
+    kind: Literal["gauge", "counter"]
+    aggregate: Literal["sum", "avg"] = "sum"
+
+
+def hpa_metric_name(adapter: MetricsAdapterConfig, metric: str, kind: str) -> str:
+    """The name under which a HorizontalPodAutoscaler finds an engine's metric.
+
+    The Stackdriver adapter wants Cloud Monitoring's type with its slashes turned into bars
+    (GoogleCloudPlatform/ai-on-gke@df226554); prometheus-adapter serves the name our rules give.
+
+    Raises:
+        ValueError: for histograms and summaries, which are no single number.
+    """
+    if kind not in ("gauge", "counter"):
+        raise ValueError(f"{metric} is a {kind}; an autoscaler needs a gauge or a counter")
+    if adapter.kind == "stackdriver":
+        return f"prometheus.googleapis.com|{metric}|{kind}"
+    # A colon cannot stand in the path of the API that serves the metric.
+    return metric.replace(":", "_")
+
+
+def adapter_rules(metrics: Iterable[PodMetric]) -> dict[str, Any]:
+    """Values of the prometheus-adapter chart that serve these metrics and no others, a rule each, sorted by name."""
+    unique = sorted(set(metrics), key=lambda metric: metric.name)
+    return {"rules": {"default": False, "custom": [_rule(metric) for metric in unique]}}
+
+
+def _rule(metric: PodMetric) -> dict[str, Any]:
+    series = "<<.Series>>{<<.LabelMatchers>>}"
+    value = series if metric.kind == "gauge" else f"rate({series}[{RATE_WINDOW}])"
+    return {
+        "seriesQuery": f'{metric.name}{{namespace!="",pod!=""}}',
+        "resources": {"overrides": {"namespace": {"resource": "namespace"}, "pod": {"resource": "pod"}}},
+        "name": {"matches": f"^{metric.name}$", "as": metric.name.replace(":", "_")},
+        "metricsQuery": f"{metric.aggregate}({value}) by (<<.GroupBy>>)",
+    }

@@ -1,0 +1,59 @@
+"""The metrics that engines and exporters emit, as data: nothing may alert on, draw or scale on any other name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Literal, cast
+
+from .table import rows
+
+MetricKind = Literal["gauge", "counter", "histogram", "summary"]
+Role = Literal["queue", "running", "kv", "ttft", "tpot", "requests"]
+"""What a metric tells, whatever its engine calls it: requests waiting, requests in the batch, share of the KV cache in
+use, seconds to the first token, seconds an output token, requests received or finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineMetric:
+    """One metric of an engine or exporter.
+
+    Attributes:
+        engine: who emits it: `tgi`, `vllm`, `sglang` or `dcgm`.
+        name: as it stands in the exposition, without the suffixes of a histogram's series.
+        kind: its Prometheus type.
+        role: what it tells; empty for one that no other part of the product asks for by role.
+        help: what it means, with its unit.
+    """
+
+    engine: str
+    name: str
+    kind: MetricKind
+    role: Role | Literal[""]
+    help: str
+
+
+@cache
+def metrics_of(engine: str) -> tuple[EngineMetric, ...]:
+    """Every metric of an engine, in the table's order; empty for an engine we know nothing of."""
+    return tuple(
+        EngineMetric(
+            engine, row["name"], cast("MetricKind", row["kind"]), cast("Role | Literal['']", row["role"]), row["help"]
+        )
+        for row in rows("engine_metrics")
+        if row["engine"] == engine
+    )
+
+
+@cache
+def emitted(engine: str) -> Mapping[str, MetricKind]:
+    """What an engine emits: name to kind."""
+    return MappingProxyType({metric.name: metric.kind for metric in metrics_of(engine)})
+
+
+@cache
+def role(engine: str, wanted: Role) -> str:
+    """The name of the metric that plays a role for an engine; empty where the engine has none (TGI has no KV gauge)."""
+    return next((metric.name for metric in metrics_of(engine) if metric.role == wanted), "")

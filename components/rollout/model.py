@@ -1,0 +1,104 @@
+"""A model of an environment: a model server and how a new version of it takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ..addons.adapter import PodMetric
+from ..config import Config
+from ..monitoring.scrape import ScrapeTarget
+from ..plan import Part
+from ..serving.config import ModelServerConfig
+from ..serving.model_server import model_server
+from ..serving.site import Site
+from .blue_green import COLORS, BlueGreenRollout, blue_green
+from .canary import STABLE, AbRollout, CanaryRollout, ab_test, canary
+
+
+class RollingRollout(Config):
+    """One Deployment, whose pods are replaced one after another."""
+
+    kind: Literal["rolling"] = "rolling"
+    """The rollout's kind."""
+
+
+Rollout = Annotated[RollingRollout | CanaryRollout | AbRollout | BlueGreenRollout, Field(discriminator="kind")]
+"""How a new version takes over, by its `kind`."""
+
+
+class ModelConfig(ModelServerConfig):
+    """One model of an environment."""
+
+    rollout: Rollout = RollingRollout()
+    """How a new version takes over. Omitted: pods are replaced one after another."""
+
+
+def model(name: str, config: ModelConfig, site: Site | None = None) -> Part:
+    """The part of the plan for a model, by its rollout.
+
+    Raises:
+        ConfigError: settings that do not fit the site or each other; paths are relative to `config`.
+    """
+    base = ModelServerConfig(**{field: getattr(config, field) for field in config.model_fields_set - {"rollout"}})
+    match config.rollout:
+        case BlueGreenRollout():
+            return blue_green(name, base, config.rollout, site)
+        case CanaryRollout():
+            return canary(name, base, config.rollout, site)
+        case AbRollout():
+            return ab_test(name, base, config.rollout, site)
+        case RollingRollout():
+            return model_server(name, base, site)
+
+
+def track_labels(config: ModelConfig) -> dict[str, dict[str, str]]:
+    """The versions that a route can tell apart, each with the pod labels that do."""
+    match config.rollout:
+        case BlueGreenRollout():
+            return {color: {"color": color} for color in COLORS}
+        case CanaryRollout():
+            return {name: {"version": name} for name in (STABLE, "canary")}
+        case AbRollout():
+            return {name: {"version": name} for name in (STABLE, "experimental")}
+        case RollingRollout():
+            return {}
+
+
+def versions(config: ModelConfig) -> list[ModelServerConfig]:
+    """The settings of each Deployment the model has."""
+    match config.rollout:
+        case BlueGreenRollout():
+            return [config.rollout.blue.applied_to(config), config.rollout.green.applied_to(config)]
+        case CanaryRollout():
+            return [config, config.rollout.canary.applied_to(config)]
+        case AbRollout():
+            return [config, config.rollout.experimental.applied_to(config)]
+        case RollingRollout():
+            return [config]
+
+
+def scaling_metrics(config: ModelConfig) -> Iterator[PodMetric]:
+    """The metrics that the model's autoscalers read, for the adapter that serves them."""
+    for version in versions(config):
+        scaling = version.autoscaling
+        if scaling is None:
+            continue
+        launch = version.engine.launch(version.model, version.revision, version.gpus or 0)
+        wanted = [*scaling.pod_metrics, *([launch.queue_metric] if scaling.queue_depth is not None else [])]
+        for metric in wanted:
+            kind = launch.metrics.get(metric)
+            if kind == "gauge" or kind == "counter":  # noqa: PLR1714 - mypy narrows a literal only this way
+                yield PodMetric(metric, kind)
+
+
+def scrape_targets(name: str, config: ModelConfig) -> Iterator[ScrapeTarget]:
+    """The model's pods for a Prometheus that is told its targets, a job an engine as the source document has it."""
+    launches = [
+        version.engine.launch(version.model, version.revision, version.gpus or 0) for version in versions(config)
+    ]
+    paths = sorted({launch.metrics_path for launch in launches if launch.metrics_path})
+    if paths:
+        yield ScrapeTarget(launches[0].container, config.namespace, {"app": name}, "http", paths[0])

@@ -1,0 +1,66 @@
+"""Pulumi components of the rollout domain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+
+from ..gpu.resources import GpuNodePool
+from ..plan import Part
+from ..resources import Component, after_all
+from ..serving.config import ModelServerConfig
+from ..serving.resources import site_on, with_token
+from ..serving.site import Site
+from .blue_green import BlueGreenRollout, blue_green
+from .canary import AbRollout, CanaryRollout, ab_test, canary
+
+
+class _Rollout(Component):
+    """A model server in two versions. Arguments are `ModelServer`'s, with the rollout's settings besides."""
+
+    def __init__(
+        self,
+        name: str,
+        config: ModelServerConfig,
+        rollout: BlueGreenRollout | CanaryRollout | AbRollout,
+        *,
+        runs_on: Sequence[GpuNodePool] = (),
+        hf_token: pulumi.Input[str] | None = None,
+        site: Site | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        config, values = with_token(config, hf_token)
+        super().__init__(
+            _part(name, config, rollout, site_on(runs_on, config, site)), values=values, opts=after_all(runs_on, opts)
+        )
+        self.config = config
+
+    @property
+    def url(self) -> pulumi.Output[str]:
+        """Where clients in the cluster call it."""
+        return self.output("url")
+
+
+class BlueGreen(_Rollout):
+    """Two coloured Deployments and a Service that selects the active one."""
+
+
+class Canary(_Rollout):
+    """A stable and a canary Deployment behind one Service."""
+
+
+class AbTest(_Rollout):
+    """A stable and an experimental Deployment behind one Service."""
+
+
+def _part(
+    name: str, config: ModelServerConfig, rollout: BlueGreenRollout | CanaryRollout | AbRollout, site: Site
+) -> Part:
+    match rollout:
+        case BlueGreenRollout():
+            return blue_green(name, config, rollout, site)
+        case CanaryRollout():
+            return canary(name, config, rollout, site)
+        case AbRollout():
+            return ab_test(name, config, rollout, site)

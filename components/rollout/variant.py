@@ -1,0 +1,42 @@
+"""What one version of a model server does differently from its base."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ..config import Config, Count, EnvName, HubId, Revision
+from ..scaling.autoscaler import AutoscalingConfig
+from ..serving.config import ModelServerConfig, ResourcesConfig
+from ..serving.engines import EngineConfig
+
+
+class Variant(Config):
+    """Changes against the model server's own settings; what is omitted stays as it is there."""
+
+    model: HubId | None = None
+    """Another model. Omitted: the same."""
+    revision: Revision | None = None
+    """Another revision of the model. Omitted: the same, unless `model` changes."""
+    engine: EngineConfig | None = None
+    """Another engine or other flags; replaces the whole block. Omitted: the same."""
+    replicas: Count | None = None
+    """Other number of pods. Omitted: the same."""
+    autoscaling: AutoscalingConfig | None = None
+    """Other scaling. Omitted: the same."""
+    resources: ResourcesConfig | None = None
+    """Other CPU and memory. Omitted: the same."""
+    env: dict[EnvName, str] = Field(default_factory=dict)
+    """Further or other environment variables. Omitted: the same."""
+
+    def applied_to(self, base: ModelServerConfig) -> ModelServerConfig:
+        """The base's settings with these changes."""
+        changes = {
+            name: getattr(self, name)
+            for name in ("model", "revision", "engine", "replicas", "autoscaling", "resources")
+            if getattr(self, name) is not None
+        }
+        if self.model is not None and self.revision is None:
+            changes["revision"] = None
+        if self.env:
+            changes["env"] = base.env | self.env
+        return base.with_changes(**changes) if changes else base

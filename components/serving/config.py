@@ -1,0 +1,150 @@
+"""The settings of a model server."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, model_validator
+
+from ..config import (
+    Bytes,
+    Config,
+    Count,
+    Cpu,
+    DnsLabel,
+    DnsName,
+    EnvName,
+    Flag,
+    HubId,
+    LabelKey,
+    LabelValue,
+    Revision,
+    Seconds,
+    Size,
+    patterned,
+)
+from ..errors import MisfitError, looks_secret, names_secret
+from ..quantity import number
+from ..scaling.autoscaler import AutoscalingConfig
+from ..traffic.service import ServiceConfig
+from .cache import CacheConfig, NodeDisk
+from .engines import EngineConfig
+from .hub_token import TokenConfig
+from .network_policy import NetworkConfig
+
+
+class ResourcesConfig(Config):
+    """CPU and memory of one replica."""
+
+    cpu: Cpu | None = None
+    """Cores requested. Omitted: three quarters of the node's, shared by its GPUs."""
+    memory: Bytes | None = None
+    """Memory requested, and its limit. Omitted: three quarters of the node's, shared by its GPUs."""
+    cpu_limit: Cpu | None = None
+    """Most cores. Omitted: no limit, so that idle cores of the node are used."""
+
+    @model_validator(mode="after")
+    def _limit_covers_request(self) -> ResourcesConfig:
+        if self.cpu and self.cpu_limit and number(self.cpu) > number(self.cpu_limit):
+            raise MisfitError(f'got "{self.cpu_limit}"; must be at least cpu, which is {self.cpu}', at=("cpu_limit",))
+        return self
+
+
+class UpdateConfig(Config):
+    """How pods are replaced when the template changes."""
+
+    max_surge: Size | None = None
+    """Pods above the replicas while updating; each needs spare GPUs. Omitted: 0 with GPUs, 1 without."""
+    max_unavailable: Size | None = None
+    """Pods below the replicas while updating. Omitted: 1 with GPUs, 0 without."""
+
+
+class SecurityConfig(Config):
+    """Overrides of the hardest settings the engine's image tolerates."""
+
+    user: Size | None = None
+    """uid; 0 is root. Omitted: the engine's."""
+    group: Size | None = None
+    """gid. Omitted: the engine's."""
+    fs_group: Size | None = None
+    """Group that owns the model cache. Omitted: the engine's."""
+    read_only_root: Flag | None = None
+    """Whether the image's files are read-only. Omitted: the engine's."""
+
+
+class ModelServerConfig(Config):
+    """One model on one engine."""
+
+    unknown_field_hints: ClassVar[dict[str, str]] = {
+        "image": "the image belongs to the engine; write engine.image",
+        "version": "the version belongs to the engine; write engine.version",
+        "gpu": "write gpus, and the pool in runs_on",
+        "node_selector": "name the pool in runs_on; its selectors and tolerations follow",
+        "hpa": "write autoscaling",
+        "shm_size": "write shared_memory",
+        "port": "the Service's port is service.port",
+    }
+
+    model: HubId
+    """The model's repository on the Hugging Face Hub."""
+    revision: Revision | None = None
+    """Its revision; 40 digits of a commit pin it. Omitted: whatever main is at start, which is warned about."""
+    engine: EngineConfig
+    """What serves it."""
+    namespace: DnsLabel = "inference"
+    """Namespace of every object. Omitted: inference."""
+    runs_on: tuple[DnsLabel, ...] = ()
+    """Node pools, in order of preference, or one compute class. Omitted: any node without taints."""
+    gpus: Size | None = None
+    """GPUs of one replica, all on one node. Omitted: 1 on pools with GPUs, otherwise 0."""
+    replicas: Count = 1
+    """Pods, each with the whole model. Not used where autoscaling is set. Omitted: 1."""
+    autoscaling: AutoscalingConfig | None = None
+    """When to add and remove replicas. Omitted: never."""
+    resources: ResourcesConfig = ResourcesConfig()
+    """CPU and memory. Omitted: three quarters of the node's, shared by its GPUs."""
+    cache: CacheConfig = NodeDisk()
+    """Where model files are kept. Omitted: 50 GiB of the node's disk, downloaded anew by each pod."""
+    hf_token: TokenConfig | None = None
+    """Where the Hugging Face token comes from; gated models need one. Omitted: no token."""
+    shared_memory: Bytes = "1Gi"
+    """/dev/shm, which NCCL and PyTorch use between processes; counts against memory. Omitted: 1 GiB, as TGI's
+    README runs it; containers have 64 MiB otherwise."""
+    service: ServiceConfig = ServiceConfig()
+    """How clients reach it. Omitted: a Service on port 80 inside the cluster."""
+    network: NetworkConfig = NetworkConfig()
+    """Who may call it and whom it may call. Omitted: its namespace, gateways and Prometheus; the Hub."""
+    update: UpdateConfig = UpdateConfig()
+    """How pods are replaced. Omitted: one at a time, without spare GPUs."""
+    drain_sleep_seconds: Annotated[Seconds, Field(le=120)] = 15
+    """Seconds between leaving the Service and SIGTERM, so that no client calls a pod that stops. Omitted: 15."""
+    max_unavailable: Count = 1
+    """Pods a drain of nodes may take at a time (PodDisruptionBudget). Omitted: 1."""
+    security: SecurityConfig = SecurityConfig()
+    """Overrides of the engine's hardening. Omitted: as hard as its image allows."""
+    env: dict[EnvName, str] = Field(default_factory=dict)
+    """Further environment variables. Secrets do not belong here. Omitted: the engine's."""
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
+    """Further labels on the pods, such as a team's. Omitted: ours."""
+    annotations: dict[LabelKey, str] = Field(default_factory=dict)
+    """Annotations on the pods. Omitted: ours."""
+    priority_class: DnsName | None = None
+    """PriorityClass of the pods. Omitted: the cluster's default."""
+    gcp_service_account: Annotated[
+        str, patterned(r"^[a-z][-a-z0-9]{4,28}[a-z0-9]@[-a-z0-9.]+\.iam\.gserviceaccount\.com$", "name@project.iam.gserviceaccount.com")
+    ] | None = None  # fmt: skip
+    """Google service account the pods act as (Workload Identity). Omitted: none, and no metadata server."""
+    start_seconds: Annotated[Seconds, Field(ge=60)] | None = None
+    """How long a pod may take from node to ready; deployments wait this long. Omitted: the engine's startup probe
+    and 15 minutes for a new node."""
+
+    @model_validator(mode="after")
+    def _no_secret_in_plain_text(self) -> ModelServerConfig:
+        for name, value in self.env.items():
+            if names_secret(name) or looks_secret(value):
+                raise MisfitError(
+                    "a credential must not be written in plain text; give the token with hf_token", at=("env", name)
+                )
+        for name in self.labels.keys() & {"app", "color", "version"}:
+            raise MisfitError("is ours: Services and rollouts select by it; choose another key", at=("labels", name))
+        return self

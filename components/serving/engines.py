@@ -1,0 +1,13 @@
+"""The engines a model server can run. A new one is added here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .custom import CustomEngine
+from .tgi import TgiEngine
+
+EngineConfig = Annotated[TgiEngine | CustomEngine, Field(discriminator="kind")]
+"""One engine, told apart by its `kind`."""

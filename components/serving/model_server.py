@@ -1,0 +1,248 @@
+"""One model on one engine: every object it takes to serve it, as a part of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ConfigError, Problem
+from ..manifest import metadata, object_item, without_none
+from ..monitoring.scrape import scrape_item, scraper_namespace
+from ..names import physical_name
+from ..plan import Item, Part
+from ..scaling.autoscaler import autoscaler_item
+from ..traffic.service import service_host, service_item, service_url
+from .cache import claim_items
+from .config import ModelServerConfig
+from .engine import Launch
+from .hub_token import TokenParts, token_parts
+from .network_policy import network_policy_item
+from .pod import gpus_of, pod_template
+from .site import Site
+
+NODE_SECONDS = 900
+"""Seconds a new GPU node may take: creation, drivers, a large image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One Deployment of a model server; a plain server has one, a rollout two.
+
+    Attributes:
+        config: settings of this track.
+        name: what tells it from its siblings, such as `blue` or `canary`; empty when it is alone.
+        label: the label key that carries the name; never a version, which would replace the Deployment.
+        standby: whether no traffic is meant for it, so that `pulumi up` does not wait for it.
+    """
+
+    config: ModelServerConfig
+    name: str = ""
+    label: str = ""
+    standby: bool = False
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What selects its pods besides `app`."""
+        return {self.label: self.name} if self.name else {}
+
+    def role(self, noun: str) -> str:
+        """The role of one of its items."""
+        return f"{self.name}-{noun}" if self.name else noun
+
+    def deployment(self, server: str) -> str:
+        """The Deployment's name."""
+        return physical_name(server, self.name) if self.name else server
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What every track of a server has in common."""
+
+    items: list[Item]
+    token: TokenParts | None
+    roles: tuple[str, ...] = field(default=())
+
+
+def model_server(name: str, config: ModelServerConfig, site: Site | None = None) -> Part:
+    """One model server: ServiceAccount, cache, NetworkPolicy, budget, Deployment, Service, and its autoscaler.
+
+    Args:
+        name: the server's name, a DNS label; its objects carry it.
+        config: its settings.
+        site: what surrounds it. Omitted: a cluster of unknown nodes, scraped by nothing.
+
+    Raises:
+        ConfigError: settings that do not fit the site; paths are relative to `config`.
+    """
+    return assemble("ModelServer", name, [Track(config)], {"app": name}, site or Site())
+
+
+def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, str], site: Site) -> Part:
+    """Put the tracks of one server behind one Service.
+
+    Tracks before the first standby come before the Service, the standby ones after it: a switch never leaves the
+    Service without ready pods (seen on a real engine: without that order it had none for 0.27 s).
+    """
+    base = tracks[0].config
+    shared = _shared(name, base, tracks, site)
+    items = list(shared.items)
+    active: list[str] = []
+    for track in (track for track in tracks if not track.standby):
+        items += _track_items(name, track, shared, site, after=shared.roles)
+        active.append(track.role("deployment"))
+    timeout = max(_timeout_seconds(track.config, _launch(track.config, site)) for track in tracks)
+    items.append(
+        service_item(name, base.namespace, base.service, selector, after=tuple(active), timeout_seconds=timeout)
+    )
+    for track in (track for track in tracks if track.standby):
+        items += _track_items(name, track, shared, site, after=("service",))
+    outputs: dict[str, Any] = {
+        "host": service_host(name, base.namespace),
+        "url": service_url(name, base.namespace, base.service),
+        "namespace": base.namespace,
+        "service": name,
+        "selector": dict(selector),
+        "deployments": [track.deployment(name) for track in tracks],
+    }
+    return Part(kind, name, tuple(items), outputs, site.after, site.path)
+
+
+def _shared(name: str, config: ModelServerConfig, tracks: list[Track], site: Site) -> _Shared:
+    namespace = config.namespace
+    launches = [_launch(track.config, site) for track in tracks]
+    items = [_service_account(name, config)]
+    items += claim_items(name, namespace, config.cache, timeout_seconds=NODE_SECONDS)
+    token = token_parts(name, namespace, config.hf_token) if config.hf_token else None
+    items += token.items if token else ()
+    scraped = site.prometheus is not None and any(launch.metrics_path for launch in launches)
+    scraper = scraper_namespace(site.prometheus) if scraped and site.prometheus else None
+    items.append(
+        network_policy_item(
+            name,
+            namespace,
+            config.network,
+            balanced=config.service.type == "LoadBalancer",
+            callers=[*site.callers, *([scraper] if scraper else [])],
+            cluster_ports=[port for launch in launches for port in launch.egress_ports],
+            google_apis=config.gcp_service_account is not None,
+        )
+    )
+    items.append(_disruption_budget(name, config))
+    roles = tuple(item.role for item in items)
+    if site.prometheus and scraped:
+        paths = {launch.metrics_path for launch in launches if launch.metrics_path}
+        item = scrape_item(
+            site.prometheus,
+            component=name,
+            name=name,
+            namespace=namespace,
+            selector={"app": name},
+            port="http",
+            path=sorted(paths)[0],
+        )
+        items += [item] if item else []
+    return _Shared(items, token, roles)
+
+
+def _launch(config: ModelServerConfig, site: Site) -> Launch:
+    return config.engine.launch(config.model, config.revision, gpus_of(config, site.nodes))
+
+
+def _track_items(name: str, track: Track, shared: _Shared, site: Site, *, after: tuple[str, ...]) -> list[Item]:
+    config, launch = track.config, _launch(track.config, site)
+    deployment = _deployment(name, track, launch, shared.token, site)
+    role = track.role("deployment")
+    items = [
+        object_item(role, name, deployment, after=after, timeout_seconds=_timeout_seconds(config, launch)),
+    ]
+    if config.autoscaling:
+        try:
+            items.append(
+                autoscaler_item(
+                    track.deployment(name),
+                    config.namespace,
+                    config.autoscaling,
+                    component=name,
+                    role=track.role("autoscaler"),
+                    adapter=site.adapter,
+                    emitted=launch.metrics,
+                    queue_metric=launch.queue_metric,
+                    after=(role,),
+                )
+            )
+        except ConfigError as error:
+            raise ConfigError(
+                Problem(("autoscaling", *found.path), found.message) for found in error.problems
+            ) from None
+    return items
+
+
+def _deployment(name: str, track: Track, launch: Launch, token: TokenParts | None, site: Site) -> dict[str, Any]:
+    config = track.config
+    labels = {"app": name, **track.labels}
+    gpus = gpus_of(config, site.nodes)
+    surge = config.update.max_surge if config.update.max_surge is not None else 0 if gpus else 1
+    default_unavailable = 1 if surge == 0 else 0
+    unavailable = config.update.max_unavailable
+    # Pulumi would wait for a colour that may not even have nodes yet.
+    notes = {"pulumi.com/skipAwait": "true"} if track.standby else None
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(track.deployment(name), config.namespace, labels, notes),
+        "spec": without_none(
+            # Absent where something scales it: two owners of one field end in conflict
+            # (pulumi/pulumi-kubernetes#2491).
+            replicas=None if config.autoscaling else config.replicas,
+            selector={"matchLabels": labels},
+            strategy={
+                "type": "RollingUpdate",
+                "rollingUpdate": {
+                    "maxSurge": surge,
+                    "maxUnavailable": default_unavailable if unavailable is None else unavailable,
+                },
+            },
+            progressDeadlineSeconds=_start_seconds(config, launch),
+            template=pod_template(
+                name, config, launch, labels=labels, nodes=site.nodes, placement=site.placement, token=token
+            ),
+        ),
+    }
+
+
+def _start_seconds(config: ModelServerConfig, launch: Launch) -> int:
+    return config.start_seconds or NODE_SECONDS + launch.probes[0].budget_seconds
+
+
+def _timeout_seconds(config: ModelServerConfig, launch: Launch) -> int:
+    """How long Pulumi waits: pods are replaced one after another, each may need a node and a whole load."""
+    pods = config.autoscaling.min if config.autoscaling else config.replicas
+    return _start_seconds(config, launch) * pods
+
+
+def _service_account(name: str, config: ModelServerConfig) -> Item:
+    account = config.gcp_service_account
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": metadata(
+            name,
+            config.namespace,
+            {"app": name},
+            {"iam.gke.io/gcp-service-account": account} if account else None,
+        ),
+        "automountServiceAccountToken": False,
+    }
+    return object_item("service-account", name, manifest)
+
+
+def _disruption_budget(name: str, config: ModelServerConfig) -> Item:
+    """maxUnavailable, never minAvailable: one that equals the replicas blocks every drain."""
+    manifest = {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata(name, config.namespace, {"app": name}),
+        "spec": {"maxUnavailable": config.max_unavailable, "selector": {"matchLabels": {"app": name}}},
+    }
+    return object_item("disruption-budget", name, manifest)

@@ -1,0 +1,99 @@
+"""Who may call a model server's pods, and whom they may call: everything else is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..config import Config, DnsLabel, Flag
+from ..manifest import metadata, object_item
+from ..plan import Item
+from ..tenancy.network import dns_egress
+from ..traffic.service import Cidr
+
+_PRIVATE = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]
+_LOAD_BALANCERS = ["35.191.0.0/16", "130.211.0.0/22"]
+"""Where Google's load balancers and their health checks come from (cloud.google.com/load-balancing/docs/health-checks)."""
+
+
+class NetworkConfig(Config):
+    """Traffic to and from the pods, besides what their service needs."""
+
+    callers: tuple[DnsLabel, ...] = ()
+    """Namespaces that may call the pods. Their own may, and so may the gateways and Prometheus of the stack.
+    Omitted: no others."""
+    caller_ranges: tuple[Cidr, ...] = ()
+    """Addresses outside the cluster that may call. Omitted: none but a LoadBalancer's clients."""
+    internet: Flag = True
+    """Whether the pods may call public addresses on port 443, to fetch models. Omitted: they may. Hub downloads come
+    from changing addresses, which a NetworkPolicy cannot name (huggingface.co/.well-known/meta.json)."""
+
+
+def network_policy_item(
+    server: str,
+    namespace: str,
+    config: NetworkConfig,
+    *,
+    balanced: bool,
+    callers: Iterable[str] = (),
+    cluster_ports: Iterable[int] = (),
+    google_apis: bool = False,
+) -> Item:
+    """The NetworkPolicy of a model server.
+
+    Args:
+        server: the model server's name; its pods carry it as `app`.
+        namespace: their namespace.
+        config: what the user allows besides.
+        balanced: whether a LoadBalancer brings clients from outside.
+        callers: further namespaces that may call: gateways, Prometheus.
+        cluster_ports: TCP ports that the pods may call anywhere in the cluster.
+        google_apis: whether the pods use Workload Identity and so need the metadata server.
+    """
+    names = sorted({*config.callers, *callers} - {namespace})
+    sources: list[dict[str, Any]] = [{"podSelector": {}}, *(_namespace(name) for name in names)]
+    sources += [_addresses(cidr) for cidr in config.caller_ranges]
+    if balanced and not config.caller_ranges:
+        sources.append(_addresses("0.0.0.0/0"))
+    elif balanced:
+        sources += [_addresses(cidr) for cidr in _LOAD_BALANCERS]
+    egress = [dns_egress()]
+    if config.internet:
+        egress.append({"to": [_addresses("0.0.0.0/0", _PRIVATE)], "ports": [_tcp(443)]})
+    ports = sorted(set(cluster_ports))
+    if ports:
+        egress.append({"to": [{"namespaceSelector": {}}], "ports": [_tcp(port) for port in ports]})
+    if google_apis:
+        egress += _metadata_server()
+    manifest = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(server, namespace, {"app": server}),
+        "spec": {
+            "podSelector": {"matchLabels": {"app": server}},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": sources, "ports": [{"protocol": "TCP", "port": "http"}]}],
+            "egress": egress,
+        },
+    }
+    return object_item("network-policy", server, manifest)
+
+
+def _tcp(port: int) -> dict[str, Any]:
+    return {"protocol": "TCP", "port": port}
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+def _addresses(cidr: str, excluded: list[str] | None = None) -> dict[str, Any]:
+    return {"ipBlock": {"cidr": cidr, "except": list(excluded)} if excluded else {"cidr": cidr}}
+
+
+def _metadata_server() -> list[dict[str, Any]]:
+    """Workload Identity's metadata server, with and without Dataplane V2 (gke-labs/kube-agents#777, #805)."""
+    return [
+        {"to": [_addresses("169.254.169.254/32")], "ports": [_tcp(80)]},
+        {"to": [_addresses("169.254.169.252/32")], "ports": [_tcp(987), _tcp(988)]},
+    ]

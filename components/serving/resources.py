@@ -1,0 +1,80 @@
+"""Pulumi components of the serving domain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pulumi
+
+from ..gpu.node_shape import node_shape
+from ..gpu.placement import placement
+from ..gpu.resources import GpuNodePool
+from ..resources import Component, after_all
+from .config import ModelServerConfig
+from .hub_token import PulumiSecret
+from .model_server import model_server
+from .pod import gpus_of
+from .site import Site
+
+
+class ModelServer(Component):
+    """One model on one engine, behind one Service.
+
+    Args:
+        name: the server's name; its objects carry it.
+        config: its settings.
+        runs_on: pools of the same program, in order of preference. Omitted: any node without taints.
+        hf_token: the Hugging Face token, as a Pulumi secret; the stack then keeps it in a Kubernetes Secret.
+        site: what else surrounds it, such as a Prometheus. Omitted: nothing.
+        opts: Pulumi options.
+
+    Raises:
+        ConfigError: settings that do not fit the pools or each other.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: ModelServerConfig,
+        *,
+        runs_on: Sequence[GpuNodePool] = (),
+        hf_token: pulumi.Input[str] | None = None,
+        site: Site | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        config, values = with_token(config, hf_token)
+        super().__init__(
+            model_server(name, config, site_on(runs_on, config, site)), values=values, opts=after_all(runs_on, opts)
+        )
+        self.config = config
+
+    @property
+    def url(self) -> pulumi.Output[str]:
+        """Where clients in the cluster call it."""
+        return self.output("url")
+
+    @property
+    def host(self) -> pulumi.Output[str]:
+        """Its Service's name in the cluster's DNS."""
+        return self.output("host")
+
+
+def site_on(pools: Sequence[GpuNodePool], config: ModelServerConfig, site: Site | None) -> Site:
+    """The site with the pools of the caller's program."""
+    base = site or Site()
+    if not pools:
+        return base
+    nodes = tuple(node_shape(pool.part.name, pool.config, location=pool.location) for pool in pools)
+    configs = {pool.part.name: pool.config for pool in pools}
+    return replace(base, nodes=nodes, placement=placement(configs, gpus=gpus_of(config, nodes)))
+
+
+def with_token(
+    config: ModelServerConfig, hf_token: pulumi.Input[str] | None
+) -> tuple[ModelServerConfig, dict[str, pulumi.Input[str]]]:
+    """The settings with a Pulumi secret as token source, and its value, when the program hands a token over."""
+    if hf_token is None:
+        return config, {}
+    source = config.hf_token if isinstance(config.hf_token, PulumiSecret) else PulumiSecret(kind="pulumi")
+    return config.with_changes(hf_token=source), {source.secret: pulumi.Output.secret(hf_token)}

@@ -1,0 +1,30 @@
+"""The network rules every pod needs whatever it runs: finding names, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NODE_LOCAL_DNS = "169.254.20.10/32"
+"""NodeLocal DNSCache: default on GKE Standard since 1.34.1-gke.3720000, always on Autopilot."""
+CLOUD_DNS = "169.254.169.254/32"
+"""Cloud DNS answers at the metadata server's address; only port 53 is opened here."""
+
+
+def dns_egress() -> dict[str, Any]:
+    """An egress rule that lets pods resolve names on every GKE flavour.
+
+    It names the kube-dns and NodeLocal pods as well as their link-local addresses, because on Dataplane V2 an
+    `ipBlock` never matches a pod (cilium semantics, tektoncd/operator#4000).
+    """
+    kube_system = {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}
+    return {
+        "to": [
+            *(
+                {"namespaceSelector": kube_system, "podSelector": {"matchLabels": {"k8s-app": app}}}
+                for app in ("kube-dns", "node-local-dns")
+            ),
+            {"ipBlock": {"cidr": NODE_LOCAL_DNS}},
+            {"ipBlock": {"cidr": CLOUD_DNS}},
+        ],
+        "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
+    }

@@ -1,0 +1,101 @@
+"""What one section of a stack says about another: names that must exist, add-ons that must be there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from components.addons.addons import needs
+from components.errors import Path, did_you_mean
+from components.monitoring.scrape import OperatorPrometheus
+from components.rollout.model import ModelConfig, track_labels
+from components.serving.hub_token import ExternalSecret, SecretManager
+from components.traffic.virtual_service import RouteConfig
+
+from .collector import Collector
+from .environment import Environment, secret_keys
+
+
+def check_references(environment: Environment, secrets: Collection[str], found: Collector) -> None:
+    """Note every name that leads nowhere.
+
+    Args:
+        environment: the stack.
+        secrets: keys of the stack's secrets.
+        found: where problems are noted.
+    """
+    for path, key in secret_keys(environment):
+        if key not in secrets:
+            fix = f"run `pulumi config set --secret inference:{key}` for this stack, or take the token from elsewhere"
+            found.add((*path, "secret"), f"the stack has no secret {key}; {fix}")
+    _pools(environment, found)
+    for name, model in environment.models.items():
+        _model(environment, model, ("models", name), found)
+    for name, route in environment.traffic.items():
+        _route(environment, route, ("traffic", name), found)
+    prometheus = environment.observability.prometheus
+    if isinstance(prometheus, OperatorPrometheus):
+        _need(environment, "prometheus_operator", "prometheus of kind operator", ("observability", "prometheus"), found)
+    if environment.observability.dcgm == "daemonset" and getattr(environment.cluster, "managed_dcgm", False):
+        fix = "set cluster.managed_dcgm: false, or dcgm: managed"
+        found.add(("observability", "dcgm"), f'got "daemonset", but GKE runs its own exporter here; {fix}')
+    if environment.observability.dcgm == "managed" and not environment.on_gke:
+        found.add(("observability", "dcgm"), 'got "managed", but this cluster is not GKE; use daemonset or none')
+
+
+def _pools(environment: Environment, found: Collector) -> None:
+    classes = environment.compute_classes
+    for name, pool in environment.node_pools.items():
+        path: Path = ("node_pools", name)
+        if not environment.on_gke and not pool.exists:
+            found.add((*path, "exists"), "pools cannot be made on a cluster reached by kubeconfig; set exists: true")
+        if pool.compute_class is not None and pool.compute_class not in classes:
+            fix = did_you_mean(pool.compute_class, classes)
+            found.add((*path, "compute_class"), f'"{pool.compute_class}" is no compute class; {fix}')
+    for name in classes.keys() & environment.node_pools.keys():
+        found.add(("compute_classes", name), "a node pool has this name too, and runs_on could mean either; rename one")
+    if classes and not environment.on_gke:
+        found.add(("compute_classes",), "compute classes exist on GKE only; name pools in runs_on instead")
+
+
+def _model(environment: Environment, model: ModelConfig, path: Path, found: Collector) -> None:
+    targets = [*environment.node_pools, *environment.compute_classes]
+    for number, target in enumerate(model.runs_on):
+        at = (*path, "runs_on", number)
+        if target not in targets:
+            found.add(at, f'"{target}" is no node pool or compute class; {did_you_mean(target, targets)}')
+        elif target in environment.compute_classes and len(model.runs_on) > 1:
+            found.add(at, f'"{target}" is a compute class, which orders its pools itself; name it alone')
+    declared = environment.priority_classes
+    if model.priority_class and model.priority_class not in declared and not model.priority_class.startswith("system-"):
+        fix = did_you_mean(model.priority_class, declared)
+        found.add((*path, "priority_class"), f'"{model.priority_class}" is not in priority_classes; {fix}')
+    if isinstance(model.hf_token, ExternalSecret):
+        _need(environment, "external_secrets", "this token source", (*path, "hf_token"), found)
+    if isinstance(model.hf_token, SecretManager):
+        _need(environment, "secrets_store_csi", "this token source", (*path, "hf_token"), found)
+
+
+def _route(environment: Environment, route: RouteConfig, path: Path, found: Collector) -> None:
+    _need(environment, "istio", "a route", path, found)
+    model = environment.models.get(route.model)
+    if model is None:
+        fix = did_you_mean(route.model, environment.models)
+        found.add((*path, "model"), f'"{route.model}" is no model; {fix}')
+        return
+    tracks = track_labels(model) or {route.model: {}}
+    for subset, track in route.subsets.items():
+        if track not in tracks:
+            fix = did_you_mean(track, tracks)
+            found.add((*path, "subsets", subset), f'"{track}" is no version of {route.model}; {fix}')
+    subsets = route.subsets or tracks
+    for number, rule in enumerate(route.rules):
+        for name in rule.to:
+            if name not in subsets:
+                at = (*path, "rules", number, "to", name)
+                found.add(at, f'"{name}" is no subset of {route.model}; {did_you_mean(name, subsets)}')
+
+
+def _need(environment: Environment, addon: str, who: str, path: Path, found: Collector) -> None:
+    problem = needs(environment.addons, addon, who, path)
+    if problem is not None:
+        found.add(problem.path, problem.message)

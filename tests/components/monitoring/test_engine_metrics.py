@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from components.catalog.metrics import emitted, metrics_of, role
+from components.catalog.table import rows
+
+ENGINES = ("tgi", "vllm", "sglang", "dcgm")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_metric_of_an_engine_stands_twice(engine: str) -> None:
+    names = [metric.name for metric in metrics_of(engine)]
+    assert names
+    assert len(names) == len(set(names))
+
+
+def test_every_row_is_a_metric_prometheus_knows() -> None:
+    for row in rows("engine_metrics"):
+        assert row["engine"] in ENGINES
+        assert row["kind"] in {"gauge", "counter", "histogram", "summary"}
+        assert row["role"] in {"", "queue", "running", "kv", "ttft", "tpot", "requests"}
+        assert re.fullmatch(r"[a-zA-Z_:][a-zA-Z0-9_:]*", row["name"])
+        assert row["help"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "queue", "running", "kv"),
+    [
+        ("tgi", "tgi_queue_size", "tgi_batch_current_size", ""),
+        ("vllm", "vllm:num_requests_waiting", "vllm:num_requests_running", "vllm:kv_cache_usage_perc"),
+        ("sglang", "sglang:num_queue_reqs", "sglang:num_running_reqs", "sglang:token_usage"),
+    ],
+)
+def test_each_engine_has_its_own_name_for_a_role(engine: str, queue: str, running: str, kv: str) -> None:
+    assert (role(engine, "queue"), role(engine, "running"), role(engine, "kv")) == (queue, running, kv)
+
+
+def test_a_role_is_played_by_one_metric() -> None:
+    for engine in ENGINES:
+        played = [metric.role for metric in metrics_of(engine) if metric.role]
+        assert len(played) == len(set(played))
+
+
+def test_autoscaling_roles_are_single_numbers() -> None:
+    for engine in ("tgi", "vllm", "sglang"):
+        for wanted in ("queue", "running", "kv"):
+            name = role(engine, wanted)
+            assert not name or emitted(engine)[name] == "gauge"
+
+
+def test_names_that_engines_once_had_are_gone() -> None:
+    assert "vllm:gpu_cache_usage_perc" not in emitted("vllm")
+    assert "vllm:time_per_output_token_seconds" not in emitted("vllm")
+    assert "tgi_batch_total_tokens" not in emitted("tgi")
+    assert "gpu_utilization" not in emitted("dcgm")
+
+
+def test_a_summary_is_no_histogram() -> None:
+    assert emitted("tgi")["tgi_request_skipped_tokens"] == "summary"
+
+
+def test_an_unknown_engine_emits_nothing() -> None:
+    assert emitted("llamacpp") == {}
+    assert role("llamacpp", "queue") == ""
