@@ -19,7 +19,9 @@ from .docs import field_docs
 
 Path = tuple[str | int, ...]
 
-_SECRET_WORD = re.compile(r"(token|secret|password|passphrase|api_?key|credential|private)", re.IGNORECASE)
+_SECRET_WORD = re.compile(
+    r"(^|[_.-])(token|secret|password|passwd|passphrase|credentials?|(api|access|private|secret)_?key)$", re.IGNORECASE
+)
 _SECRET_VALUE = re.compile(r"(hf_[A-Za-z0-9]{8,}|-----BEGIN|sk-[A-Za-z0-9]{16,}|AKIA[A-Z0-9]{12,}|gh[pousr]_\w{20,})")
 _SHOWN = 60
 

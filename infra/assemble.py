@@ -12,7 +12,7 @@ from components.gpu.compute_class import class_pools, compute_class
 from components.gpu.node_pool import GpuNodePoolConfig, node_pool
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
-from components.monitoring.dcgm_exporter import dcgm_exporter
+from components.monitoring.dcgm_exporter import dcgm_exporter, dcgm_target
 from components.monitoring.prometheus import prometheus
 from components.monitoring.scrape import (
     ManagedPrometheus,
@@ -159,6 +159,8 @@ class _Assembly:
             targets = [
                 target for name, entry in self.environment.models.items() for target in scrape_targets(name, entry)
             ]
+            if self.environment.dcgm == "daemonset":
+                targets.append(dcgm_target(DCGM_NAMESPACE))
             watched = {config.namespace, *(target.namespace for target in targets)}
             after = (*self.base, *(self._namespace_key(space) for space in sorted(watched)))
             parts.append(prometheus(config, targets=targets, after=after, path=("observability", "prometheus")))

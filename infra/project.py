@@ -62,10 +62,6 @@ class Project:
     stack_config_dir: FilePath = FilePath()
     config: Mapping[str, Declared] = field(default_factory=dict)
 
-    def full_key(self, key: str) -> str | None:
-        """`models` as `inference:models`; `None` when Pulumi cannot read the key."""
-        return full_key(key, self.name)
-
 
 def full_key(key: str, project: str) -> str | None:
     """A configuration key with its namespace, `None` when Pulumi cannot read it (key.go, ParseKey)."""
@@ -89,14 +85,20 @@ def load_project(root: FilePath | str) -> Project:
     path = FilePath(root)
     path = path if path.name == "Pulumi.yaml" else path / "Pulumi.yaml"
     text = read_text(path)
-    data = parse(path, text)
+    data, problems = parse(path, text)
     if not isinstance(data, dict):
-        raise one_problem(path, "must be a mapping with a `name:`; write `name: inference`")
+        raise (
+            StackError(path, problems)
+            if problems
+            else one_problem(path, "must be a mapping with a `name:`; write `name: inference`")
+        )
     reader = _Reader(data)
     project = reader.project(path)
     if reader.problems:
         lines = lines_of(text)
-        raise StackError(path, [(_line(lines, problem.path), problem) for problem in reader.problems])
+        problems += [(_line(lines, problem.path), problem) for problem in reader.problems]
+    if problems:
+        raise StackError(path, problems)
     return project
 
 

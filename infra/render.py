@@ -44,7 +44,7 @@ _ADVICE = {
     errno.EBUSY: "it is a mount point; choose a folder inside it",
     errno.ENOTDIR: "a part of the path is a file; choose another folder",
     errno.EEXIST: "a file of that name is in the way; choose another folder",
-    errno.ENAMETOOLONG: "the path is too long for the file system; choose a folder with a shorter one, or a shorter name",
+    errno.ENAMETOOLONG: "the path is too long for the file system; choose a shorter folder or name",
 }
 
 
@@ -159,7 +159,7 @@ def _contents(item: Item) -> Any:
     return resource | {"properties": item.properties}
 
 
-def _files(plan: Plan, paths: dict[int, str]) -> Iterator[tuple[str, str]]:
+def _files(plan: Plan, paths: Mapping[int, str]) -> Iterator[tuple[str, str]]:
     """Every file of the tree: path and text."""
     resources: list[str] = []
     held: dict[int, list[str]] = {}
@@ -245,7 +245,6 @@ def _replace(target: Path, tree: Path, aside: Path) -> None:
     except BaseException:
         aside.rename(target)
         raise
-
 
 
 _STAGES_HEAD = """\

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -25,7 +26,7 @@ from components.plan import SecretRef
 from . import goyaml
 from .project import Project, fits, full_key, load_project
 from .yamlfile import Located, StackError, lines_of, one_problem, read_text
-from .yamltree import SEALED, parse
+from .yamltree import MAX_PROBLEMS, SEALED, parse
 
 __all__ = ["NAMESPACE", "Project", "StackError", "StackFile", "load_project", "load_stack", "stack_paths"]
 
@@ -81,7 +82,14 @@ def load_stack(path: FilePath | str, project: Project | None = None) -> StackFil
     """
     path = FilePath(path)
     text = read_text(path)
-    data = parse(path, text)
+    project_name = project.name if project else NAMESPACE
+    try:
+        data, located = parse(path, text)
+    except StackError as error:
+        raise StackError(path, _in_config(error.problems, project_name)) from None
+    located = _in_config(located, project_name)
+    if not isinstance(data, dict) and located:
+        raise StackError(path, located)
     if data is None:
         raise one_problem(path, "is empty; write `config:` and below it a key a section, such as `inference:models:`")
     if not isinstance(data, dict):
@@ -96,10 +104,12 @@ def load_stack(path: FilePath | str, project: Project | None = None) -> StackFil
         _text=text,
         _keys=reader.keys,
     )
-    if reader.in_file or reader.in_config:
+    if reader.in_file:
         lines = lines_of(text)
-        located: list[Located] = [(lines.get(problem.path), problem) for problem in reader.in_file]
-        raise StackError(path, located + [(stack.line(problem.path), problem) for problem in reader.in_config])
+        located += [(lines.get(problem.path), problem) for problem in reader.in_file]
+    located += [(stack.line(problem.path), problem) for problem in reader.in_config]
+    if located:
+        raise StackError(path, located)
     return stack
 
 
@@ -190,7 +200,7 @@ class _Reader:
             self._wrong((name,), "has no value, and Pulumi makes that empty text; write `{}`, `[]`, or delete the key")
             return
         self.values[name] = value if isinstance(value, dict | list) else goyaml.as_text(value)
-        for path in _sealed(value, (name,)) if may_seal else ():
+        for path in islice(_sealed(value, (name,)), MAX_PROBLEMS) if may_seal else ():
             self._wrong(
                 path,
                 "is encrypted inside an object, and Pulumi would hand it over as plain text; give it a top-level key "
@@ -214,6 +224,18 @@ class _Reader:
 
     def _wrong(self, path: Path, message: str) -> None:
         self.in_config.append(Problem(path, message))
+
+
+def _in_config(located: list[Located], project_name: str) -> list[Located]:
+    """The same problems, with our keys named as the models name them: `models.llama`, not `config.inference:models`."""
+    return [(line, Problem(_config_path(problem.path, project_name), problem.message)) for line, problem in located]
+
+
+def _config_path(path: Path, project_name: str) -> Path:
+    if len(path) < 2 or path[0] != "config":  # noqa: PLR2004
+        return path
+    namespace, _, name = (full_key(str(path[1]), project_name) or "").partition(":")
+    return (name, *path[2:]) if namespace == NAMESPACE else path
 
 
 def _unknown_top_level(key: str) -> str:

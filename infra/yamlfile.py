@@ -14,7 +14,7 @@ import yaml
 from yaml import events
 from yaml.parser import Parser
 from yaml.reader import Reader
-from yaml.scanner import Scanner
+from yaml.scanner import Scanner, ScannerError
 
 from components.errors import Path, Problem, dotted, looks_secret, names_secret
 
@@ -29,6 +29,7 @@ MAX_BYTES = 4_000_000
 Located = tuple[int | None, Problem]
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _SECRET_LINE = re.compile(r"secure|[\w.-]+:[\w.-]+:\s*\S|[A-Za-z0-9+/=_-]{24,}")
 _GIST = 60
 
@@ -99,6 +100,12 @@ class _PythonParser(Reader, Scanner, Parser):
         Scanner.__init__(self)
         Parser.__init__(self)
 
+    def get_event(self) -> Any:
+        event = super().get_event()
+        if isinstance(event, events.ScalarEvent) and _HALF_CHARACTER.search(event.value):
+            raise ScannerError(None, None, "found invalid Unicode character escape code", event.start_mark)
+        return event
+
 
 def lines_of(text: str) -> dict[Path, int]:
     """The 1-based line of every path in the file: a mapping's keys and a list's items.
@@ -137,13 +144,13 @@ def lines_of(text: str) -> dict[Path, int]:
     return found
 
 
-def syntax_error(path: FilePath, text: str, error: yaml.YAMLError) -> StackError:
-    """What the parser could not read, with the line's gist and the usual cause."""
+def syntax_error(path: FilePath, text: str, error: yaml.YAMLError, before: list[Located]) -> StackError:
+    """What the parser could not read, with the line's gist and the usual cause, and the problems before it."""
     problem = str(getattr(error, "problem", None) or error).partition("\n")[0]
     mark = getattr(error, "problem_mark", None)
     begun = getattr(error, "context_mark", None)
     if mark is None:
-        return one_problem(path, f"is not YAML: {problem}")
+        return StackError(path, [*before, (None, Problem((), f"is not YAML: {problem}"))])
     if "could not find expected ':'" in problem and begun is not None:
         mark = begun
     lines = text.splitlines()
@@ -154,9 +161,9 @@ def syntax_error(path: FilePath, text: str, error: yaml.YAMLError) -> StackError
     else:
         cause = _cause(problem, line, mark.column)
     since = f" (what is still open began on line {begun.line + 1})" if begun and begun.line < number else ""
-    before = lines[number - 1] if number else ""
-    message = f"is not YAML at column {mark.column + 1}{since}: {cause}{_gist(line, before)}"
-    return one_problem(path, message, number + 1)
+    gist = _gist(line, lines[number - 1] if number else "")
+    message = f"is not YAML at column {mark.column + 1}{since}: {cause}{gist}"
+    return StackError(path, [*before, (number + 1, Problem((), message))])
 
 
 def _cause(problem: str, line: str, column: int) -> str:

@@ -42,36 +42,38 @@ class Sealed:
 
 SEALED = Sealed()
 
+# Pulumi writes each file back with go-yaml before it reads it, and go-yaml's literal blocks lose these beginnings.
 _LOST = frozenset("\n\r\t\x85\u2028\u2029")
-# Pulumi writes each file back with go-yaml before it reads it, and go-yaml's literal blocks lose such beginnings.
 _KEY_NEXT = object()
 _MERGE = object()
 _ITEMS = object()
 
 
-def parse(path: FilePath, text: str) -> Any:
-    """The file's data: dict, list, str, int, float, bool, None and `SEALED`.
+def parse(path: FilePath, text: str) -> tuple[Any, list[Located]]:
+    """The file's data, and what is wrong with it.
 
     Args:
         path: the file, for errors.
         text: what `read_text` returned.
 
+    Returns:
+        dict, list, str, int, float, bool, None and `SEALED`; and the problems. When there are some, the data is
+        only good for finding more.
+
     Raises:
-        StackError: every problem at once, or those up to the one that ends the parse.
+        StackError: when nothing can be read after a problem; it holds the ones before it too.
     """
     tree = _Tree()
     try:
         data = tree.read(text)
     except _StopError:
-        data = None
+        raise StackError(path, tree.located(text)) from None
     except yaml.YAMLError as error:
-        raise syntax_error(path, text, error) from None
+        raise syntax_error(path, text, error, tree.located(text)) from None
     except (ValueError, OverflowError, RecursionError) as error:
         # PyYAML's own parser lets these out for escapes beyond Unicode, where libyaml reports them.
         raise one_problem(path, f"is not YAML: {str(error) or type(error).__name__}") from None
-    if tree.problems:
-        raise StackError(path, tree.located(text))
-    return data
+    return data, tree.located(text)
 
 
 class _StopError(Exception):
@@ -165,10 +167,12 @@ class _Tree:
     def located(self, text: str) -> list[Located]:
         """The problems as errors carry them; a key that is set twice learns here where it was set first."""
         lines = lines_of(text) if any(message is None for _, _, message in self.problems) else {}
-        return [
-            (line, Problem(path, message or f"is set twice, on lines {lines.get(path, line)} and {line}; keep one"))
-            for line, path, message in self.problems
-        ]
+        located: list[Located] = []
+        for line, path, message in self.problems:
+            first = lines.get(path, line)
+            twice = "is set twice" + (f", on lines {first} and {line}" if first != line else "") + "; keep one of them"
+            located.append((line, Problem(path, message or twice)))
+        return located
 
     def _scalar(self, event: Any) -> Any:
         try:

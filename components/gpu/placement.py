@@ -55,11 +55,11 @@ def placement(
 
 def _autopilot(alternatives: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Select what all alternatives share, require one of them, and prefer them in order."""
-    shared = dict.fromkeys(sorted(set.intersection(*(set(labels.items()) for labels in alternatives))))
-    rest = [{key: value for key, value in labels.items() if (key, value) not in shared} for labels in alternatives]
+    shared = dict(sorted(set.intersection(*(set(labels.items()) for labels in alternatives))))
+    rest = [{key: value for key, value in labels.items() if key not in shared} for labels in alternatives]
     # Plain on-demand nodes have no label of their own: when they are among the choices, nothing can be required.
     required = [_term({key: [value] for key, value in labels.items()}) for labels in rest] if all(rest) else []
-    selector = {"nodeSelector": dict(shared)} if shared else {}
+    selector = {"nodeSelector": shared} if shared else {}
     return {**selector, **(_affinity(required, rest) if any(rest) else {})}
 
 

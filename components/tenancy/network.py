@@ -9,6 +9,10 @@ NODE_LOCAL_DNS = "169.254.20.10/32"
 CLOUD_DNS = "169.254.169.254/32"
 """Cloud DNS answers at the metadata server's address; only port 53 is opened here."""
 
+SERVICE_DNS = ("34.118.224.10/32", "10.96.0.10/32")
+"""The DNS Service's own address in GKE's default Service range and in kubeadm's, for networks that judge a packet
+before its address is translated (gke-labs/kube-agents@f4e8b934)."""
+
 
 def dns_egress() -> dict[str, Any]:
     """An egress rule that lets pods resolve names on every GKE flavour.
@@ -23,8 +27,7 @@ def dns_egress() -> dict[str, Any]:
                 {"namespaceSelector": kube_system, "podSelector": {"matchLabels": {"k8s-app": app}}}
                 for app in ("kube-dns", "node-local-dns")
             ),
-            {"ipBlock": {"cidr": NODE_LOCAL_DNS}},
-            {"ipBlock": {"cidr": CLOUD_DNS}},
+            *({"ipBlock": {"cidr": cidr}} for cidr in (NODE_LOCAL_DNS, CLOUD_DNS, *SERVICE_DNS)),
         ],
         "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
     }

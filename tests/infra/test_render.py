@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.manifest import metadata, object_item
@@ -37,7 +37,13 @@ CLUSTER = Part(
     "GkeCluster",
     "main",
     (
-        Item("cluster", "gcp:container/cluster:Cluster", "main", {"name": "main", "location": "europe-west4"}, protect=True),
+        Item(
+            "cluster",
+            "gcp:container/cluster:Cluster",
+            "main",
+            {"name": "main", "location": "europe-west4"},
+            protect=True,
+        ),
         Item(
             "pool",
             "gcp:container/nodePool:NodePool",
@@ -94,7 +100,9 @@ def plan_of(*items: Item) -> Plan:
 
 
 def tree(directory: Path) -> dict[str, bytes]:
-    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()
+    }
 
 
 def loaded(directory: Path, path: str) -> Any:
@@ -197,8 +205,10 @@ def test_the_stages_keep_the_order_of_a_blue_green_rollout_and_wait_in_between(t
     ran, calls, values = run_stages(tmp_path / "out", tmp_path / "tools")
     assert ran.returncode == 0, ran.stderr
     assert calls == [
-        "helm upgrade --install keda keda --repo https://kedacore.github.io/charts --version 2.16.0 -n keda"
-        " --create-namespace --wait --timeout 300s --values -",
+        (
+            "helm upgrade --install keda keda --repo https://kedacore.github.io/charts --version 2.16.0 -n keda"
+            " --create-namespace --wait --timeout 300s --values -"
+        ),
         "kubectl apply -f _cluster/namespace-production.yaml",
         "kubectl apply -f production/deployment-chat-blue.yaml",
         "kubectl rollout status deployment/chat-blue -n production --timeout=2700s",
@@ -312,10 +322,9 @@ def needs(plan: Plan) -> Mapping[str, set[str]]:
     return of_item
 
 
+@settings(deadline=None)
 @given(plans())
-def test_a_stage_needs_nothing_but_the_stages_above_it(
-    tmp_path_factory: pytest.TempPathFactory, plan: Plan
-) -> None:
+def test_a_stage_needs_nothing_but_the_stages_above_it(tmp_path_factory: pytest.TempPathFactory, plan: Plan) -> None:
     directory = tmp_path_factory.mktemp("any")
     render(plan, directory)
     applied: set[str] = set()
@@ -417,7 +426,7 @@ def test_an_empty_folder_is_used(tmp_path: Path) -> None:
 
 
 def test_two_items_on_one_path_are_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(RenderError, match=r"service-chat.yaml: both ModelServer/llama \(a\) and ModelServer/llama \(b\)"):
+    with pytest.raises(RenderError, match=r"service-chat.yaml: both ModelServer/llama \(a\) and .* \(b\)"):
         render(plan_of(service("a", "chat"), service("b", "chat")), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 

@@ -10,7 +10,7 @@ import math
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -22,37 +22,39 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from components.plan import ItemOutput, Late, SecretRef
-from infra.yaml_text import to_yaml
+from infra.yaml_text import _ROOT, to_yaml
 
-LOADERS = [yaml.CSafeLoader, yaml.SafeLoader]
+words = str.split
+LOADERS: list[Any] = [yaml.CSafeLoader, yaml.SafeLoader]
 
-WORDS = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "none", "~", "=", "<<", "!", "!!str"]
+WORDS = words("y n yes no on off true false null nan inf none ~ = << ! !!str")
 NUMBERS = [
-    "0", "-0", "+1", "007", "0o7", "0x1f", "0b11", "1_000", "1e3", "1E", "5E", "1e22", "1.", ".5", "-.5", "+.5", ".inf",
-    "-.inf", "+.INF", ".nan", ".NaN", "1:30", "190:20:30", "-1:30.5", "2001-12-14", "2001-12-14t21:59:43.10-05:00",
-    "2001-12-14 21:59:43.10 -5", "1.2.3", "500m", "8Gi", "1k", "30s", "1_0Gi", "_1", "-_1", "1__", "0.1", "1e+22", "0x",
-]  # fmt: skip
+    *words("0 -0 +1 007 0o7 0x1f 0x 0b11 1_000 1__ _1 -_1 1_0Gi 1e3 1E 5E 1e22 1e+22 1. .5 -.5 +.5 0.1 1.2.3"),
+    *words(".inf -.inf +.INF .nan .NaN 500m 8Gi 1k 30s 1:30 190:20:30 -1:30.5 2001-12-14"),
+    "2001-12-14t21:59:43.10-05:00",
+    "2001-12-14 21:59:43.10 -5",
+]
 SIGNS = [
-    "", " ", "  ", "\t", "\n", "\n\n", "-", "--", "---", "...", "- a", "-a", "--a", "? a", "?a", ": a", ":a", "a:", "a: b",
-    "a:b", "::", "a #b", "a#b", "#a", "&a", "*a", "*", "%a", "@a", "`a", "|", "|-", ">", ">-", "{a}", "{", "}", "[a]", "[",
-    "]", ",", "a,b", ",a", "'", "''", '"', '""', "it's", 'say "x"', "\\", "\\n", "a\\", "${secret:x}", "{{ .Values.x }}",
-]  # fmt: skip
+    *words("- -- --- ... -a --a ?a :a a: a:b :: a#b #a &a *a * %a @a `a | |- > >- {a} { } [a] [ ] , a,b ,a"),
+    *words("' '' \" \"\" it's \\ \\n a\\ ${secret:x}"),
+    *["", " ", "  ", "\t", "\n", "\n\n", "- a", "? a", ": a", "a: b", "a #b", 'say "x"', "{{ .Values.x }}"],
+]
 SPACES = [
-    " a", "a ", "a  b", "a\tb", "\ta", "a\t", "\u00a0a", "a\u3000", "a\u2009b", "a\r\nb", "a\rb", "\r", "a\u0085b",
-    "a\u2028b", "a\u2029b", "\ufeffa", "a\ufeffb", "a\u200bb", "\u202ea",
-]  # fmt: skip
+    *[" a", "a ", "a  b", "a\tb", "\ta", "a\t", "\u00a0a", "a\u3000", "a\u2009b", "a\r\nb", "a\rb", "\r"],
+    *["a\u0085b", "a\u2028b", "a\u2029b", "\ufeffa", "a\ufeffb", "a\u200bb", "\u202ea"],
+]
 CHARACTERS = [
-    *map(chr, range(160)), "\ud7ff", "\ue000", "\ufdd0", "\ufffd", "\ufffe", "\uffff", "é", "漢字", "😀", "👩\u200d🚀",
-    "\U0001fffe", "\U000e0041", "\U0010ffff", "e\u0301",
-]  # fmt: skip
+    *map(chr, range(160)),
+    *["\ud7ff", "\ue000", "\ufdd0", "\ufffd", "\ufffe", "\uffff", "\U0001fffe", "\U000e0041", "\U0010ffff"],
+    *["é", "漢字", "😀", "👩\u200d🚀", "e\u0301"],
+]
 LINES = [
-    "a\nb", "a\nb\n", "a\nb\n\n", "\na\nb", " a\nb", "a\n b", "a\n\nb", "a\n  \nb", "a \nb", "a\nb ", "a\n\tb", "\ta\nb",
-    "a\n\n\tb\n", "#a\n#b", "---\na", "a\n---\nb\n...\n", "a: b\n- c\n", "a\n\u0085b", "a\n\u2028b", "a\r\nb\r\n", "é\n😀\n",
-    "a\n" * 50, "a\n\x00b", "%a\nb", "a\n ", "a\n\n ", '"a\nb"', "a\n\ufeffb",
-]  # fmt: skip
-NASTY = sorted(
-    {form for word in WORDS for form in (word, word.upper(), word.title())}.union(NUMBERS, SIGNS, SPACES, CHARACTERS, LINES)
-)
+    *["a\nb", "a\nb\n", "a\nb\n\n", "\na\nb", " a\nb", "a\n b", "a\n\nb", "a\n  \nb", "a \nb", "a\nb ", "a\n "],
+    *["a\n\tb", "\ta\nb", "a\n\n\tb\n", "#a\n#b", "---\na", "a\n---\nb\n...\n", "a: b\n- c\n", "%a\nb", "a\n\n "],
+    *["a\n\u0085b", "a\n\u2028b", "a\r\nb\r\n", "é\n😀\n", "a\n" * 50, "a\n\x00b", '"a\nb"', "a\n\ufeffb"],
+]
+CASES = {form for word in WORDS for form in (word, word.upper(), word.title())}
+NASTY = sorted(CASES.union(NUMBERS, SIGNS, SPACES, CHARACTERS, LINES))
 
 # Random text rarely hits syntax, so a good part of it is put together from the pieces that YAML cares about.
 pieces = st.lists(st.sampled_from([*NASTY, "a", "b", "1", " ", "\n", "\n  ", ":", "-", "#"]), max_size=6).map("".join)
@@ -73,8 +75,10 @@ documents = st.recursive(
     max_leaves=25,
 )
 
-# Both places a text can stand in, and as a key.
-in_every_place: Callable[[str], dict[str, Any]] = lambda text: {text: text, "list": [text, [text], {"deep": text}]}  # noqa: E731
+
+def in_every_place(text: str) -> dict[str, Any]:
+    """A text as a key, as a value and in lists."""
+    return {text: text, "list": [text, [text], {"deep": text}]}
 
 
 def same(left: Any, right: Any) -> bool:
@@ -173,7 +177,8 @@ def go_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoReader]:
         build, cwd=source, env={**os.environ, "GOWORK": "off"}, capture_output=True, text=True, check=False, timeout=600
     )
     assert built.returncode == 0, built.stderr
-    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([program], stdin=pipe, stdout=pipe, text=True, encoding="utf-8") as process:
         yield GoReader(process)
         assert process.stdin
         process.stdin.close()
@@ -227,7 +232,9 @@ def test_any_text_reads_back_in_every_place_in_go(go_reader: GoReader, text: str
     go_reader.assert_reads(in_every_place(text))
 
 
-@pytest.mark.parametrize("value", [1e22, -0.0, 0.1, 5e-324, 1e-7, 1e16, 90.0, 1.7976931348623157e308, -(2**63), 2**63 - 1])
+@pytest.mark.parametrize(
+    "value", [1e22, -0.0, 0.1, 5e-324, 1e-7, 1e16, 90.0, 1.7976931348623157e308, -(2**63), 2**63 - 1]
+)
 def test_the_edges_of_numbers_read_back_everywhere(value: float, go_reader: GoReader) -> None:
     assert_python_reads([value, {"n": value}])
     go_reader.assert_reads([value, {"n": value}])
@@ -243,7 +250,11 @@ def test_an_object_is_written_the_way_kubectl_writes_it() -> None:
     manifest = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": "llama", "labels": {"app.kubernetes.io/version": "3.3.4", "canary": "yes"}, "annotations": {}},
+        "metadata": {
+            "name": "llama",
+            "labels": {"app.kubernetes.io/version": "3.3.4", "canary": "yes"},
+            "annotations": {},
+        },
         "spec": {
             "replicas": 2,
             "containers": [
@@ -297,9 +308,24 @@ spec:
     assert to_yaml(manifest) == expected
 
 
-def test_text_without_a_final_line_break_keeps_none_and_more_than_one_is_escaped() -> None:
+def test_lines_become_a_block_where_nothing_is_lost_from_sight() -> None:
+    assert to_yaml({"a": "x\n\ny\n"}) == "a: |\n  x\n\n  y\n"
     assert to_yaml({"a": "x\ny"}) == "a: |-\n  x\n  y\n"
     assert to_yaml({"a": "x\ny\n\n"}) == 'a: "x\\ny\\n\\n"\n'
+    assert to_yaml({"a": "x \ny"}) == 'a: "x \\ny"\n'
+
+
+def test_a_block_is_indented_for_where_it_stands_whatever_was_written_before() -> None:
+    deep = to_yaml({"a": [{"b": "one\ntwo"}]})
+    assert deep == "a:\n- b: |-\n    one\n    two\n"
+    assert to_yaml({"a": "one\ntwo"}) == "a: |-\n  one\n  two\n"
+    assert to_yaml({"a": [{"b": "one\ntwo"}]}) == deep
+
+
+def test_what_is_remembered_of_earlier_documents_is_bounded() -> None:
+    many = [f"text {number}" for number in range(25_000)]
+    assert yaml.load(to_yaml(many), Loader=yaml.CSafeLoader) == many
+    assert len(_ROOT.texts) <= 10_000
 
 
 def test_invisible_characters_are_written_as_escapes() -> None:
@@ -358,6 +384,7 @@ def test_what_no_reader_gives_back_is_refused(value: Any, says: str) -> None:
         to_yaml(value)
 
 
+@settings(deadline=None)
 @given(st.lists(texts, min_size=1, max_size=30))
 def test_what_was_written_before_changes_nothing(earlier: list[str]) -> None:
     value = [in_every_place(text) for text in earlier]

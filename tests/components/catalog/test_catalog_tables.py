@@ -24,6 +24,7 @@ TABLES = (
     "accelerator_regions",
     "provisioning_limits",
     "node_reservations",
+    "cloud_enums",
 )
 MACHINES = st.sampled_from(sorted(machine_types()))
 
@@ -41,9 +42,7 @@ def test_no_fact_stands_in_a_table_twice(name: str) -> None:
     assert len(facts) == len(set(facts))
 
 
-def test_a_row_with_a_missing_cell_is_reported_with_its_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_with_a_missing_cell_is_reported_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken.tsv").write_text("name\tas_of\tsource\nx\t2026-01-01\n")
     monkeypatch.setattr(table, "__file__", str(tmp_path / "table.py"))
     with pytest.raises(ValueError, match=r"broken\.tsv:2 has 2 cells; the header has 3 columns"):

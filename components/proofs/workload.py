@@ -1,0 +1,137 @@
+"""What makes pods, as rules see it: the pod's spec, its labels, and how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import Path
+from ..plan import Item, Part
+
+SERVERS = frozenset({"ModelServer", "BlueGreen", "Canary", "AbTest"})
+"""Parts whose configuration has the fields of a model server."""
+MODEL = "inference/model"
+"""Annotation of the pods that serve a model."""
+_NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workload:
+    """A controller and the pod it makes.
+
+    Attributes:
+        part: the component it belongs to.
+        item: the Deployment, StatefulSet, DaemonSet, Job or CronJob.
+        labels: of the pod.
+        annotations: of the pod.
+        spec: of the pod.
+        containers: the pod's containers.
+        inits: its init containers, sidecars among them.
+        least: pods there always are; 0 for what runs now and then, and for a DaemonSet.
+        most: pods there can be.
+    """
+
+    part: Part
+    item: Item
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    spec: Mapping[str, Any]
+    containers: tuple[Mapping[str, Any], ...]
+    inits: tuple[Mapping[str, Any], ...]
+    least: int
+    most: int
+
+    @property
+    def namespace(self) -> str:
+        """Where its pods run."""
+        return namespace_of(self.item)
+
+    @property
+    def subject(self) -> str:
+        """How messages name it: `Deployment llama`."""
+        return f"{self.item.kind} {self.item.object_name}"
+
+    @property
+    def serves(self) -> bool:
+        """Whether its pods serve a model."""
+        return MODEL in self.annotations
+
+    @property
+    def every_container(self) -> tuple[Mapping[str, Any], ...]:
+        """Init containers and containers."""
+        return (*self.inits, *self.containers)
+
+    def at(self, *field: str | int) -> Path:
+        """Where a field of its configuration stands; the component itself when it is no model server."""
+        return place(self.part, *field) if self.part.kind in SERVERS else place(self.part)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it ever has a pod: one with `replicas: 0` has none."""
+        return self.most > 0 or self.item.kind == "DaemonSet"
+
+
+_CONTROLLERS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
+
+
+def workload(part: Part, item: Item, scale: tuple[int, int] | None) -> Workload | None:
+    """The workload an object is, with the fewest and most replicas its autoscaler sets; None when it makes no pods."""
+    if item.kind not in _CONTROLLERS:
+        return None
+    spec = item.properties.get("spec", _NOTHING)
+    least, most = _bounds(item.kind, spec, scale)
+    if item.kind == "CronJob":
+        spec = spec.get("jobTemplate", _NOTHING).get("spec", _NOTHING)
+    template = spec.get("template")
+    if not template or "spec" not in template:
+        return None
+    metadata = template.get("metadata", _NOTHING)
+    return Workload(
+        part=part,
+        item=item,
+        labels=metadata.get("labels") or _NOTHING,
+        annotations=metadata.get("annotations") or _NOTHING,
+        spec=template["spec"],
+        containers=tuple(template["spec"].get("containers", ())),
+        inits=tuple(template["spec"].get("initContainers", ())),
+        least=least,
+        most=most,
+    )
+
+
+def _bounds(kind: str, spec: Mapping[str, Any], scale: tuple[int, int] | None) -> tuple[int, int]:
+    if kind == "CronJob":
+        return 0, 1
+    if kind == "DaemonSet":
+        return 0, 0
+    if kind == "Job":
+        return spec.get("parallelism", 1), spec.get("parallelism", 1)
+    return scale or (spec.get("replicas", 1), spec.get("replicas", 1))
+
+
+def place(part: Part, *field: str | int) -> Path:
+    """Where a field of a part stands: below its path, or below its kind and name where it has none."""
+    return (*(part.path or (part.kind, part.name)), *field)
+
+
+def namespace_of(item: Item) -> str:
+    """The namespace an object ends up in: `default` where it names none."""
+    return item.namespace or "default"
+
+
+def has_labels(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether all of `wanted` are among `labels`."""
+    return all(labels.get(key) == value for key, value in wanted.items())
+
+
+def pairs(labels: Mapping[str, Any]) -> str:
+    """Labels as messages write them: `app=llama, color=blue`."""
+    return ", ".join(f"{key}={value}" for key, value in labels.items())
+
+
+def listed(words: Iterable[str], most: int = 4) -> str:
+    """Words with commas, the first `most` of them and how many more there are."""
+    names = list(words)
+    rest = len(names) - most
+    return ", ".join(names) if rest <= 0 else f"{', '.join(names[:most])} and {rest} more"

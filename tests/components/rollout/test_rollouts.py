@@ -1,0 +1,126 @@
+"""Canary, A/B and blue-green: what changes hands, in which order, and what never changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.errors import ConfigError
+from components.plan import Part
+from components.rollout.blue_green import BlueGreenRollout
+from components.rollout.canary import AbRollout, CanaryRollout
+from components.rollout.model import ModelConfig, model, track_labels
+from components.rollout.variant import Variant
+from components.scaling.autoscaler import AutoscalingConfig
+from components.serving.tgi import TgiEngine
+from tests.components.reading import container, kinds, manifest
+
+NEW = Variant(engine=TgiEngine(version="sha-db931fc"))
+
+
+def config(**fields: object) -> ModelConfig:
+    return ModelConfig(**{"model": "org/model", "engine": TgiEngine(), "replicas": 5, **fields})
+
+
+def blue_green(active: str) -> Part:
+    return model("tgi", config(rollout=BlueGreenRollout(active=active, green=NEW)))
+
+
+def test_ninety_ten_is_nine_pods_and_one() -> None:
+    part = model("tgi", config(replicas=10, rollout=CanaryRollout(canary=NEW, percent=10)))
+    assert manifest(part, "Deployment", "tgi-stable")["spec"]["replicas"] == 9
+    assert manifest(part, "Deployment", "tgi-canary")["spec"]["replicas"] == 1
+
+
+def test_the_service_selects_stable_and_canary_alike() -> None:
+    part = model("tgi", config(replicas=10, rollout=CanaryRollout(canary=NEW, percent=10)))
+    assert manifest(part, "Service")["spec"]["selector"] == {"app": "tgi"}
+    for track in ("stable", "canary"):
+        labels = manifest(part, "Deployment", f"tgi-{track}")["spec"]["template"]["metadata"]["labels"]
+        assert labels["app"] == "tgi"
+        assert labels["version"] == track
+
+
+def test_a_share_that_whole_pods_cannot_give_is_refused_with_one_they_can() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        model("tgi", config(replicas=4, rollout=CanaryRollout(canary=NEW, percent=10)))
+    assert "rollout.percent: got 10; 4 pods cannot be shared so; use replicas: 10" in str(refusal.value)
+
+
+def test_a_share_by_pods_and_an_autoscaler_exclude_each_other() -> None:
+    scaling = AutoscalingConfig(min=1, max=4, cpu_percent=70)
+    with pytest.raises(ConfigError, match="cannot hold while pods are scaled"):
+        model("tgi", config(autoscaling=scaling, rollout=CanaryRollout(canary=NEW, percent=10)))
+
+
+def test_without_a_share_the_canary_is_one_pod() -> None:
+    part = model("tgi", config(rollout=CanaryRollout(canary=NEW)))
+    assert manifest(part, "Deployment", "tgi-stable")["spec"]["replicas"] == 5
+    assert manifest(part, "Deployment", "tgi-canary")["spec"]["replicas"] == 1
+
+
+def test_a_variant_changes_only_what_it_names() -> None:
+    part = model("tgi", config(rollout=AbRollout(experimental=NEW), env={"A": "1"}))
+    stable, experimental = container(part, "tgi-stable"), container(part, "tgi-experimental")
+    assert stable["image"] != experimental["image"]
+    assert {**stable, "image": ""} == {**experimental, "image": ""}
+
+
+def test_another_model_does_not_keep_the_old_one_s_revision() -> None:
+    other = Variant(model="org/other")
+    part = model("tgi", config(revision="0" * 40, rollout=AbRollout(experimental=other)))
+    assert "--revision" not in container(part, "tgi-experimental")["args"]
+
+
+def test_the_active_colour_comes_before_the_service_and_the_standby_after_it() -> None:
+    for active, standby in (("blue", "green"), ("green", "blue")):
+        order = [item.object_name for item in blue_green(active).items if item.kind in ("Deployment", "Service")]
+        assert order == [f"tgi-{active}", "tgi", f"tgi-{standby}"]
+        items = {item.role: item for item in blue_green(active).items}
+        assert items["service"].after == (f"{active}-deployment",)
+        assert "service" in items[f"{standby}-deployment"].after
+
+
+def test_the_service_selects_the_active_colour() -> None:
+    assert manifest(blue_green("blue"), "Service")["spec"]["selector"] == {"app": "tgi", "color": "blue"}
+    assert manifest(blue_green("green"), "Service")["spec"]["selector"] == {"app": "tgi", "color": "green"}
+
+
+def test_a_switch_changes_no_pod_and_no_selector_of_a_deployment() -> None:
+    for color in ("blue", "green"):
+        before = manifest(blue_green("blue"), "Deployment", f"tgi-{color}")["spec"]
+        after = manifest(blue_green("green"), "Deployment", f"tgi-{color}")["spec"]
+        assert before == after
+
+
+def test_a_new_version_changes_no_selector() -> None:
+    old = manifest(model("tgi", config(rollout=BlueGreenRollout(active="blue"))), "Deployment", "tgi-green")
+    new = manifest(blue_green("blue"), "Deployment", "tgi-green")
+    assert old["spec"]["selector"] == new["spec"]["selector"]
+    assert old["spec"]["template"] != new["spec"]["template"]
+
+
+def test_pulumi_does_not_wait_for_the_standby() -> None:
+    part = blue_green("blue")
+    waits = {
+        name: manifest(part, "Deployment", name)["metadata"].get("annotations", {}).get("pulumi.com/skipAwait")
+        for name in ("tgi-blue", "tgi-green")
+    }
+    assert waits == {"tgi-blue": None, "tgi-green": "true"}
+
+
+def test_each_version_that_scales_has_its_own_autoscaler() -> None:
+    scaling = AutoscalingConfig(min=1, max=4, cpu_percent=70)
+    part = model("tgi", config(autoscaling=scaling, rollout=AbRollout(experimental=NEW)))
+    assert kinds(part).count("HorizontalPodAutoscaler") == 2
+
+
+def test_a_route_can_tell_the_versions_apart_by_what_their_pods_carry() -> None:
+    for rollout in (AbRollout(experimental=NEW), CanaryRollout(canary=NEW), BlueGreenRollout(active="blue")):
+        entry = config(rollout=rollout)
+        part = model("tgi", entry)
+        pods = [
+            manifest(part, "Deployment", name)["spec"]["template"]["metadata"]["labels"]
+            for name in part.outputs["deployments"]
+        ]
+        for labels in track_labels(entry).values():
+            assert sum(labels.items() <= found.items() for found in pods) == 1
