@@ -14,7 +14,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from .docs import field_docs
-from .errors import ConfigError, describe_pattern, problems_of
+from .errors import ConfigError, describe_pattern
+from .wording import problems_of
 
 
 class Config(BaseModel):
@@ -36,7 +37,7 @@ class Config(BaseModel):
         try:
             super().__init__(**data)
         except ValidationError as error:
-            raise ConfigError(problems_of(error, type(self), data)) from None
+            raise ConfigError(problems_of(error, type(self))) from None
 
     # Tells pydantic that this constructor only rewords errors, so nested models are still built by its core.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # pydantic's own marker, see BaseModel
@@ -62,14 +63,19 @@ def _quantity_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _cpu_text(value: Any) -> Any:
+    """Let `cpu: 0.5` stand for `cpu: "0.5"` too; half a byte of memory would be a mistake."""
+    return str(value) if isinstance(value, float) else _quantity_text(value)
+
+
 def patterned(pattern: str, words: str, *, max_length: int | None = None) -> Any:
     """Constrain text to a pattern, and say in `words` what it must be when it does not match."""
     describe_pattern(pattern, words)
     return Field(pattern=pattern, max_length=max_length)
 
 
-def _text_or_integer(pattern: str) -> WithJsonSchema:
-    return WithJsonSchema({"anyOf": [{"type": "string", "pattern": pattern}, {"type": "integer", "minimum": 1}]})
+def _text_or_number(pattern: str, number: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": "string", "pattern": pattern}, number]})
 
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -106,16 +112,16 @@ HostName = Annotated[
 """A host name clients use, optionally with a leading `*.`."""
 Cpu = Annotated[
     str,
-    BeforeValidator(_quantity_text),
+    BeforeValidator(_cpu_text),
     patterned(_CPU, "CPU cores as a Kubernetes quantity: 8, 0.5 or 500m"),
-    _text_or_integer(_CPU),
+    _text_or_number(_CPU, {"type": "number", "exclusiveMinimum": 0}),
 ]
 """CPU cores as a Kubernetes quantity: `8`, `0.5` or `500m`."""
 Bytes = Annotated[
     str,
     BeforeValidator(_quantity_text),
     patterned(_BYTES, "an amount of bytes as a Kubernetes quantity: 32Gi or 500M"),
-    _text_or_integer(_BYTES),
+    _text_or_number(_BYTES, {"type": "integer", "minimum": 1}),
 ]
 """An amount of memory or storage as a Kubernetes quantity: `32Gi`, `500M`."""
 HubId = Annotated[

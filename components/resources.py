@@ -6,7 +6,8 @@ and late values, and dependencies. Every public component class is a few lines o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -15,17 +16,15 @@ import pulumi
 from .errors import ConfigError, Problem
 from .plan import Item, ItemOutput, Late, Part, SecretRef
 
-_PLUGIN_VERSIONS = {"kubernetes": version("pulumi-kubernetes"), "gcp": version("pulumi-gcp")}
-
 
 class Component(pulumi.ComponentResource):
     """A part of the plan as a Pulumi component.
 
     Args:
         part: what a pure builder returned.
-        values: deploy-time values by name, for the `SecretRef` and `Late` placeholders in the part. Secrets must
-            be Pulumi secrets already.
-        opts: the caller's options; children inherit providers through `parent`.
+        values: deploy-time values by name, for the `SecretRef` and `Late` placeholders in the part. A value for a
+            `SecretRef` becomes a Pulumi secret, if it is none already.
+        opts: the caller's options; children inherit providers and `protect` through `parent`.
 
     Raises:
         ConfigError: when the part has a placeholder without a value. Nothing is registered then.
@@ -39,25 +38,14 @@ class Component(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         given = dict(values or {})
-        missing = sorted(name for item in part.items for name in _placeholders(item.properties) - given.keys())
-        if missing:
-            raise ConfigError(Problem(part.path, f"{part.key} needs a value for {name}") for name in missing)
+        needed = {name for data in (part.outputs, *(item.properties for item in part.items)) for name in _names(data)}
+        if missing := sorted(needed - given.keys()):
+            raise ConfigError(Problem((*part.path, name), f"{part.key} needs a value for it") for name in missing)
         super().__init__(part.token, part.name, None, opts)
         self.part = part
-        self.children: dict[str, pulumi.Resource] = {}
+        self.children: dict[str, pulumi.CustomResource] = {}
         for item in part.items:
-            self.children[item.role] = _Child(
-                item,
-                _join(item.properties, given),
-                pulumi.ResourceOptions(
-                    parent=self,
-                    depends_on=[self.children[role] for role in item.after],
-                    protect=item.protect or None,
-                    ignore_changes=list(item.ignore_changes) or None,
-                    custom_timeouts=_timeouts(item),
-                    version=_PLUGIN_VERSIONS[item.provider],
-                ),
-            )
+            self.children[item.role] = self._child(item, given)
         self.outputs: dict[str, Any] = {name: self._output(value, given) for name, value in part.outputs.items()}
         self.register_outputs(self.outputs)
 
@@ -65,52 +53,61 @@ class Component(pulumi.ComponentResource):
         """A registered output by name, for programs that wire components together."""
         return pulumi.Output.from_input(self.outputs[name])
 
+    def _child(self, item: Item, values: Mapping[str, pulumi.Input[Any]]) -> pulumi.CustomResource:
+        """Register one resource by its token, with the properties exactly as planned."""
+        timeouts = None
+        if item.timeout_seconds is not None:
+            duration = f"{item.timeout_seconds}s"
+            timeouts = pulumi.CustomTimeouts(create=duration, update=duration)
+        opts = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=[self.children[role] for role in item.after],
+            protect=item.protect or None,
+            ignore_changes=list(item.ignore_changes) or None,
+            custom_timeouts=timeouts,
+            version=_plugin_version(item.provider),
+        )
+        # The SDK resolves only the properties it is given, so those the provider computes are named too.
+        computed = dict.fromkeys(item.outputs)
+        return pulumi.CustomResource(item.type, item.name, {**computed, **_joined(item.properties, values)}, opts)
+
     def _output(self, value: Any, values: Mapping[str, pulumi.Input[Any]]) -> Any:
-        if isinstance(value, ItemOutput):
-            first, *rest = value.property.split(".")
-            found = pulumi.get(self.children[value.role], first)
-            for step in rest:
-                found = found[int(step) if step.isdigit() else step]
-            return found
-        return _join(value, values)
+        if not isinstance(value, ItemOutput):
+            return _joined(value, values)
+        first, *rest = value.property.split(".")
+        found = pulumi.get(self.children[value.role], first)
+        for step in rest:
+            found = found[int(step) if step.isdigit() else step]
+        return found
 
 
-class _Child(pulumi.CustomResource):
-    """One resource of a part, registered by its token with the properties exactly as planned."""
-
-    def __init__(self, item: Item, properties: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
-        computed = {name: None for name in item.outputs if name not in properties}
-        super().__init__(item.type, item.name, {**properties, **computed}, opts)
+@cache
+def _plugin_version(provider: str) -> str:
+    """The provider plugin that belongs to the installed SDK; a resource without it takes whatever is newest."""
+    return version(f"pulumi-{provider}")
 
 
-def _timeouts(item: Item) -> pulumi.CustomTimeouts | None:
-    if item.timeout_seconds is None:
-        return None
-    duration = f"{item.timeout_seconds}s"
-    return pulumi.CustomTimeouts(create=duration, update=duration)
-
-
-def _placeholders(value: Any) -> set[str]:
+def _names(value: Any) -> Iterator[str]:
+    """The names of the placeholders in planned data, however deep."""
     if isinstance(value, SecretRef):
-        return {value.key}
-    if isinstance(value, Late):
-        return {value.name}
-    if isinstance(value, Mapping):
-        return set().union(*(_placeholders(inner) for inner in value.values()))
-    if isinstance(value, list | tuple):
-        return set().union(*(_placeholders(inner) for inner in value))
-    return set()
+        yield value.key
+    elif isinstance(value, Late):
+        yield value.name
+    elif isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _names(inner)
 
 
-def _join(value: Any, values: Mapping[str, pulumi.Input[Any]]) -> Any:
+def _joined(value: Any, values: Mapping[str, pulumi.Input[Any]]) -> Any:
+    """Planned data with its placeholders replaced by their values."""
     if isinstance(value, SecretRef):
-        return values[value.key]
+        return pulumi.Output.secret(values[value.key])
     if isinstance(value, Late):
         return values[value.name]
     if isinstance(value, Mapping):
-        return {key: _join(inner, values) for key, inner in value.items()}
+        return {key: _joined(inner, values) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_join(inner, values) for inner in value]
+        return [_joined(inner, values) for inner in value]
     return value
 
 

@@ -1,4 +1,4 @@
-"""Pulumi's entry: read the stack, plan, prove, look at the cluster, register exactly the plan, export."""
+"""Pulumi's entry: read the stack, plan it, prove it, look at the cluster, register exactly the plan, export."""
 
 from __future__ import annotations
 
@@ -12,58 +12,68 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 import pulumi_kubernetes as kubernetes
-from components.errors import ConfigError
-from components.gpu.cluster import GkeExistingConfig, GkeClusterConfig, KubeconfigConfig, cluster_identifier
+
+from components.errors import ConfigError, Problem
+from components.gpu.cluster import GkeClusterConfig, GkeExistingConfig, KubeconfigConfig, cluster_identifier
 from components.plan import Plan
 from components.resources import Component
-
 from infra.assemble import assemble
 from infra.environment import Environment, secret_keys
+from infra.kubeconfig import gke_kubeconfig, kubeconfig_file
 from infra.preflight import missing
 from infra.prove import prove_environment
 from infra.validate import environment_of
 
 NAMESPACE = "inference"
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
     """Deploy the selected stack.
 
     Raises:
-        pulumi.RunError: for everything a person has to fix, in words and without a traceback.
+        pulumi.RunError: for everything a person has to fix, in words and without a traceback. Nothing of the plan
+            is registered then.
     """
+    name = pulumi.get_stack()
     try:
         values, secret_names = _stack_values()
         environment = environment_of(values)
-        plan = assemble(environment, pulumi.get_stack(), secret_names)
+        plan = assemble(environment, name, secret_names)
+        _refuse_unproved(environment, plan)
+        # All secrets before the first registration: one that is missing in the middle leaves half a deployment.
+        config = pulumi.Config(NAMESPACE)
+        secrets = {key: config.require_secret(key) for _, key in secret_keys(environment)}
+        _register(environment, plan, secrets)
     except ConfigError as error:
-        raise pulumi.RunError(f"this stack cannot be planned:\n{error}") from None
-    _refuse_unproved(environment, plan)
-    config = pulumi.Config(NAMESPACE)
-    # All secrets before the first registration: one that is missing in the middle leaves half a deployment.
-    secrets = {key: config.require_secret(key) for _, key in secret_keys(environment)}
-    _register(environment, plan, secrets)
-    for name, value in plan.exports.items():
-        pulumi.export(name, value)
+        raise pulumi.RunError(f"stack {name} cannot be deployed as it is written:\n{error}") from None
+    for key, value in plan.exports.items():
+        pulumi.export(key, value)
 
 
 def _stack_values() -> tuple[dict[str, Any], set[str]]:
     """The stack's `inference:` values as plain data, and the names of its secrets, whose values are not read here."""
     prefix = f"{NAMESPACE}:"
-    everything = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.config.get_config_env()
-    keys = [key.removeprefix(prefix) for key in everything if key.startswith(prefix)]
+    # pulumi.Config cannot list keys, and one that nobody asks for would be a section silently left out.
+    everything = pulumi.runtime.config.CONFIG.get() or pulumi.runtime.get_config_env()
+    keys = [key.removeprefix(prefix) for key in sorted(everything) if key.startswith(prefix)]
     secrets = {key for key in keys if pulumi.runtime.is_config_secret(prefix + key)}
-    secrets -= set(Environment.model_fields)
+    if sealed := sorted(secrets & Environment.model_fields.keys()):
+        message = (
+            "holds an encrypted value, and a section must be readable to be proved; give each secret a top-level key "
+            f"of its own (pulumi config set --secret {prefix}<name>)"
+        )
+        raise ConfigError(Problem((key,), message) for key in sealed)
     return {key: _plain(everything[prefix + key]) for key in keys if key not in secrets}, secrets
 
 
-def _plain(text: Any) -> Any:
-    """Pulumi hands mappings and lists over as JSON, and scalars as they are."""
+def _plain(value: Any) -> Any:
+    """Pulumi hands mappings and lists over as JSON, and scalars as text."""
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return value
     try:
-        return json.loads(text) if isinstance(text, str) and text[:1] in "{[" else text
+        return json.loads(value)
     except ValueError:
-        return text
+        return value
 
 
 def _refuse_unproved(environment: Environment, plan: Plan) -> None:
@@ -73,58 +83,71 @@ def _refuse_unproved(environment: Environment, plan: Plan) -> None:
         pulumi.log.warn(str(finding))
     if verdict.errors:
         listing = "\n".join(str(finding) for finding in verdict.errors)
-        raise pulumi.RunError(f"this stack would not work; `infra check {plan.environment}` says more:\n{listing}")
+        raise pulumi.RunError(
+            f"stack {plan.environment} would not work; `infra check {plan.environment}` says how to fix it:\n{listing}"
+        )
 
 
 def _register(environment: Environment, plan: Plan, secrets: Mapping[str, pulumi.Output[str]]) -> None:
     cluster = environment.cluster
-    providers: dict[str, pulumi.ProviderResource] = {}
-    if not isinstance(cluster, KubeconfigConfig):
-        providers["gcp"] = gcp.Provider("gcp", project=cluster.project)
-    if isinstance(cluster, GkeExistingConfig):
-        found = gcp.container.get_cluster(
-            name=cluster.name,
-            location=cluster.location,
-            project=cluster.project,
-            opts=pulumi.InvokeOptions(provider=providers["gcp"]),
-        )
-        kubeconfig = gke_kubeconfig(found.endpoint, found.master_auths[0].cluster_ca_certificate, cluster.name)
-        _look_first(environment, kubeconfig, None)
-        providers["kubernetes"] = _kubernetes_provider(json.dumps(kubeconfig), cluster_identifier(cluster), None)
-    elif isinstance(cluster, KubeconfigConfig):
-        path = kubeconfig_file(cluster.path, os.environ)
-        _look_first(environment, path, cluster.context)
-        # The path and not the content, so that no credential enters the state.
-        providers["kubernetes"] = _kubernetes_provider(str(path), cluster_identifier(cluster), cluster.context)
-    components: dict[str, Component] = {}
+    providers: list[pulumi.ProviderResource] = []
+    match cluster:
+        case KubeconfigConfig():
+            path = kubeconfig_file(cluster.path, os.environ)
+            _look_first(environment, path, cluster.context)
+            # The path and not the content, so that no credential enters the state.
+            providers.append(_kubernetes_provider(str(path), cluster))
+        case GkeExistingConfig():
+            google = gcp.Provider("gcp", project=cluster.project)
+            kubeconfig = _existing_kubeconfig(cluster, google)
+            _look_first(environment, kubeconfig, None)
+            providers += [google, _kubernetes_provider(json.dumps(kubeconfig), cluster)]
+        case GkeClusterConfig():
+            providers.append(gcp.Provider("gcp", project=cluster.project))
+    made: dict[str, Component] = {}
     for part in plan.parts:
-        if isinstance(cluster, GkeClusterConfig) and components and "kubernetes" not in providers:
-            made = next(iter(components.values()))
-            content = pulumi.Output.all(made.output("endpoint"), made.output("ca_certificate")).apply(
-                lambda known: json.dumps(gke_kubeconfig(known[0], known[1], cluster.name))
-            )
-            providers["kubernetes"] = _kubernetes_provider(content, cluster_identifier(cluster), None)
-        components[part.key] = Component(
-            part,
-            values=secrets,
-            opts=pulumi.ResourceOptions(
-                providers=list(providers.values()), depends_on=[components[key] for key in part.after]
-            ),
-        )
+        opts = pulumi.ResourceOptions(providers=list(providers), depends_on=[made[key] for key in part.after])
+        component = made[part.key] = Component(part, values=secrets, opts=opts)
+        if isinstance(cluster, GkeClusterConfig) and part.kind == "GkeCluster":
+            providers.append(_kubernetes_provider(_new_kubeconfig(cluster, component), cluster))
 
 
 def _look_first(environment: Environment, kubeconfig: Path | Mapping[str, Any], context: str | None) -> None:
     """Refuse to go on without what the plan relies on; a preview only warns, for it may run without access."""
     lines = list(missing(environment, kubeconfig, context))
-    if lines and pulumi.runtime.is_dry_run():
-        for line in lines:
-            pulumi.log.warn(line)
-    elif lines:
-        raise pulumi.RunError("nothing was changed, because something this stack relies on is not there:\n" + "\n".join(lines))
+    if lines and not pulumi.runtime.is_dry_run():
+        listing = "\n".join(lines)
+        raise pulumi.RunError(f"nothing was changed, because something this stack relies on is not there:\n{listing}")
+    for line in lines:
+        pulumi.log.warn(line)
+
+
+def _existing_kubeconfig(cluster: GkeExistingConfig, google: gcp.Provider) -> dict[str, Any]:
+    """The kubeconfig of a cluster that somebody else runs, as Google describes it now."""
+    where = f"cluster: {cluster.name} in {cluster.location} of project {cluster.project}"
+    try:
+        found = gcp.container.get_cluster(
+            name=cluster.name,
+            location=cluster.location,
+            project=cluster.project,
+            opts=pulumi.InvokeOptions(provider=google),
+        )
+    except Exception as error:  # noqa: BLE001 - the SDK raises nothing more specific
+        fix = "is it there, and are you logged in (gcloud auth application-default login)?"
+        raise pulumi.RunError(f"{where} cannot be read; {fix} {error}") from None
+    if not (found.endpoint and found.master_auths):
+        raise pulumi.RunError(f"{where} has no control plane; is it still being made, or was it deleted?")
+    return gke_kubeconfig(found.endpoint, found.master_auths[0].cluster_ca_certificate, cluster.name)
+
+
+def _new_kubeconfig(cluster: GkeClusterConfig, component: Component) -> pulumi.Output[str]:
+    """The kubeconfig of a cluster this stack makes; not known before it is there."""
+    parts = pulumi.Output.all(component.output("endpoint"), component.output("ca_certificate"))
+    return parts.apply(lambda known: json.dumps(gke_kubeconfig(known[0], known[1], cluster.name)))
 
 
 def _kubernetes_provider(
-    kubeconfig: pulumi.Input[str], identifier: str, context: str | None
+    kubeconfig: pulumi.Input[str], cluster: GkeClusterConfig | GkeExistingConfig | KubeconfigConfig
 ) -> kubernetes.Provider:
     """The provider of the environment's cluster.
 
@@ -135,44 +158,11 @@ def _kubernetes_provider(
     return kubernetes.Provider(
         "kubernetes",
         kubeconfig=kubeconfig,
-        context=context,
-        cluster_identifier=identifier,
+        context=getattr(cluster, "context", None),
+        cluster_identifier=cluster_identifier(cluster),
         enable_config_map_mutable=True,
         enable_secret_mutable=True,
     )
-
-
-def kubeconfig_file(path: str | None, variables: Mapping[str, str]) -> Path:
-    """The kubeconfig file, found as kubectl finds it; relative ones are meant from the repository's root.
-
-    Pulumi runs this program in infra/, where a relative path would lead elsewhere.
-    """
-    first = variables.get("KUBECONFIG", "").split(os.pathsep)[0]
-    return (PROJECT_ROOT / Path(path or first or "~/.kube/config").expanduser()).resolve()
-
-
-def gke_kubeconfig(endpoint: str, certificate: str, name: str) -> dict[str, Any]:
-    """How kubectl reaches a GKE cluster, with Google's own login plugin (gke-gcloud-auth-plugin)."""
-    login = {
-        "apiVersion": "client.authentication.k8s.io/v1beta1",
-        "command": "gke-gcloud-auth-plugin",
-        "installHint": "gcloud components install gke-gcloud-auth-plugin",
-        "provideClusterInfo": True,
-        "interactiveMode": "Never",
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [
-            {
-                "name": name,
-                "cluster": {"server": f"https://{endpoint}", "certificate-authority-data": certificate},
-            }
-        ],
-        "users": [{"name": name, "user": {"exec": login}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-        "current-context": name,
-    }
 
 
 if __name__ == "__main__":

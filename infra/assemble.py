@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from functools import partial
 
 from components.addons.adapter import PodMetric
@@ -104,7 +105,8 @@ class _Assembly:
                 partial(node_shape, name, config, location=self.location, cluster_zones=self.zones, path=path),
             )
             if shape:
-                self.nodes[name] = shape
+                # Autopilot taints its nodes too, and adds the tolerations to pods by itself.
+                self.nodes[name] = replace(shape, taints=()) if self.environment.autopilot else shape
             if config.exists or self.environment.autopilot or not self.environment.on_gke:
                 continue
             build = partial(
@@ -229,16 +231,19 @@ class _Assembly:
 
     def _namespaces(self, parts: list[Part]) -> list[Part]:
         declared = self.environment.namespaces
-        used = {space for part in parts for item in part.items if (space := item.namespace)}
+        found: dict[str, list[Part]] = {}
+        for part in parts:
+            for space in {item.namespace for item in part.items} - {""}:
+                found.setdefault(space, []).append(part)
         result = []
         for name in [
             *declared,
-            *sorted(used - declared.keys()),
+            *sorted(found.keys() - declared.keys()),
         ]:
             path = ("namespaces", name)
             config = declared.get(name, NamespaceConfig())
             if "pod_security" not in config.model_fields_set:
-                config = config.with_changes(pod_security=strictest_level(parts, name))
+                config = config.with_changes(pod_security=strictest_level(found.get(name, ()), name))
             part = self.found.attempt(path, partial(namespace, name, config, after=self.base, path=path))
             result += [part] if part else []
         return result

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from components.addons.addons import AddonsConfig
 from components.config import Config, DnsLabel, patterned
-from components.errors import Path
+from components.errors import MisfitError, Path
 from components.gpu.cluster import ClusterConfig
 from components.gpu.compute_class import ComputeClassConfig
 from components.gpu.node_pool import GpuNodePoolConfig
@@ -63,7 +63,7 @@ class Waiver(Config):
         try:
             date.fromisoformat(value)
         except ValueError:
-            raise ValueError('must be a day such as "2027-01-31"') from None
+            raise MisfitError(f'got "{value}"; must be a day of the calendar, such as "2027-01-31"') from None
         return value
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from components.addons.addons import needs
 from components.errors import Path, did_you_mean
-from components.monitoring.scrape import OperatorPrometheus
+from components.monitoring.scrape import ManagedPrometheus, OperatorPrometheus
 from components.rollout.model import ModelConfig, track_labels
 from components.serving.hub_token import ExternalSecret, SecretManager
 from components.traffic.virtual_service import RouteConfig
@@ -33,6 +33,9 @@ def check_references(environment: Environment, secrets: Collection[str], found: 
     for name, route in environment.traffic.items():
         _route(environment, route, ("traffic", name), found)
     prometheus = environment.observability.prometheus
+    if isinstance(prometheus, ManagedPrometheus) and not environment.on_gke:
+        fix = "use standalone, operator or none"
+        found.add(("observability", "prometheus", "kind"), f'got "managed", which only GKE runs; {fix}')
     if isinstance(prometheus, OperatorPrometheus):
         _need(environment, "prometheus_operator", "prometheus of kind operator", ("observability", "prometheus"), found)
     if environment.observability.dcgm == "daemonset" and getattr(environment.cluster, "managed_dcgm", False):
@@ -53,6 +56,12 @@ def _pools(environment: Environment, found: Collector) -> None:
             found.add((*path, "compute_class"), f'"{pool.compute_class}" is no compute class; {fix}')
     for name in classes.keys() & environment.node_pools.keys():
         found.add(("compute_classes", name), "a node pool has this name too, and runs_on could mean either; rename one")
+    for name, chosen in classes.items():
+        for number, priority in enumerate(chosen.priorities):
+            for place, pool_name in enumerate(priority.node_pools):
+                if pool_name not in environment.node_pools:
+                    at = ("compute_classes", name, "priorities", number, "node_pools", place)
+                    found.add(at, f'"{pool_name}" is no node pool; {did_you_mean(pool_name, environment.node_pools)}')
     if classes and not environment.on_gke:
         found.add(("compute_classes",), "compute classes exist on GKE only; name pools in runs_on instead")
 

@@ -93,7 +93,8 @@ def load_stack(path: FilePath | str, project: Project | None = None) -> StackFil
     if data is None:
         raise one_problem(path, "is empty; write `config:` and below it a key a section, such as `inference:models:`")
     if not isinstance(data, dict):
-        raise one_problem(path, "must be a mapping with `config:` at its top; indent the settings below `config:`", 1)
+        message = "must be a mapping with `config:` at its top; indent the settings below `config:`"
+        raise one_problem(path, message, lines_of(text).get((), 1))
     reader = _Reader(project)
     reader.read(data, may_seal="secure" in text)
     stack = StackFile(
@@ -107,7 +108,8 @@ def load_stack(path: FilePath | str, project: Project | None = None) -> StackFil
     if reader.in_file:
         lines = lines_of(text)
         located += [(lines.get(problem.path), problem) for problem in reader.in_file]
-    located += [(stack.line(problem.path), problem) for problem in reader.in_config]
+    told = {problem.path for _, problem in located}
+    located += [(stack.line(found.path), found) for found in reader.in_config if found.path not in told]
     if located:
         raise StackError(path, located)
     return stack
@@ -187,7 +189,7 @@ class _Reader:
             self.in_file.append(Problem(("config", key), message))
             return ""
         if full in given:
-            message = f"is the same key as {given[full]}, {full}, and Pulumi picks either one; keep one of them"
+            message = f"is the same key as {given[full]}, and Pulumi picks either one; keep one of them"
             self.in_file.append(Problem(("config", key), message))
         given.setdefault(full, key)
         return full

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from components.errors import ConfigError, Problem, did_you_mean, problems_of
+from components.errors import PLAIN_SECRET, ConfigError, Path, Problem, did_you_mean, looks_secret
+from components.wording import problems_of
 
 from .environment import Environment
 
@@ -18,13 +19,17 @@ def environment_of(values: Mapping[str, Any]) -> Environment:
     Raises:
         ConfigError: every problem at once, with paths into the stack.
     """
-    problems = [Problem((key,), _stray(key, value)) for key, value in values.items() if key not in _sections()]
     known = {key: value for key, value in values.items() if key in _sections()}
+    problems = [Problem((key,), _stray(key, value)) for key, value in values.items() if key not in known]
+    # A token where a number or a mapping belongs is first of all a token.
+    told = {path: Problem(path, PLAIN_SECRET) for path in _plain_secrets(known)}
+    problems += told.values()
+    environment = None
     try:
         environment = Environment.model_validate(known)
     except ValidationError as error:
-        raise ConfigError([*problems, *dict.fromkeys(problems_of(error, Environment, known))]) from None
-    if problems:
+        problems += [found for found in dict.fromkeys(problems_of(error, Environment)) if found.path not in told]
+    if environment is None or problems:
         raise ConfigError(problems)
     return environment
 
@@ -41,3 +46,33 @@ def _stray(key: str, value: Any) -> str:
             f"`pulumi config set --secret inference:{key}`"
         )
     return f"unknown section; {did_you_mean(key, _sections())}"
+
+
+def _plain_secrets(values: Mapping[str, Any]) -> Iterator[Path]:
+    """Where a value has the form of a well-known credential."""
+    if looks_secret("\n".join(_texts(values))):  # one search for the whole stack: nearly all of them have none
+        yield from _secrets_below(values, ())
+
+
+def _texts(values: Any) -> Iterator[str]:
+    waiting = [values]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+def _secrets_below(value: Any, path: Path) -> Iterator[Path]:
+    if isinstance(value, str):
+        if looks_secret(value):
+            yield path
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _secrets_below(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _secrets_below(inner, (*path, index))

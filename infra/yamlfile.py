@@ -20,7 +20,7 @@ from components.errors import Path, Problem, dotted, looks_secret, names_secret
 
 try:
     from yaml._yaml import CParser
-except ImportError:  # PyYAML built without libyaml: same answers, some twenty times slower
+except ImportError:  # PyYAML built without libyaml: same answers, about ten times slower
     CParser = None
 
 MAX_BYTES = 4_000_000

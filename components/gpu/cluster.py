@@ -56,8 +56,8 @@ class MaintenanceWindow(Config):
         monthly = 4 * len(set(self.days)) * self.hours
         if monthly < 48:  # noqa: PLR2004
             raise MisfitError(
-                f"{len(set(self.days))} days of {self.hours} hours are {monthly} hours in four weeks; GKE needs 48: "
-                "add days or hours",
+                f"got {self.hours}; {self.hours} hours on {len(set(self.days))} days a week are {monthly} in four weeks, "
+                "and GKE needs 48: add days or hours",
                 at=("hours",),
             )
         return self
@@ -68,7 +68,7 @@ class AuthorizedNetwork(Config):
 
     name: str
     """What it is, for people."""
-    cidr: Annotated[str, patterned(r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$", "an address range such as 203.0.113.0/24")]
+    cidr: Annotated[str, patterned(r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$", "an address range such as 10.0.0.0/8")]
     """The address range."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,9 @@ def _unknown_machine(config: GpuNodePoolConfig) -> str:
     fitting = accelerators_of_machines().get(config.accelerator or "", ())
     choice = same or list(fitting) or list(machine_types())
     match = nearest(given, machine_types())
-    hint = f"did you mean {match}? " if match else ""
+    # Another size is no typing error: the list that follows is the better answer.
+    typo = match is not None and re.sub(r"\d", "", match) != re.sub(r"\d", "", given)
+    hint = f"did you mean {match}? " if typo else ""
     return f'"{given}" is not a machine type in the catalog; {hint}use one of: {", ".join(choice)}'
 
 
@@ -97,11 +100,11 @@ def _gpu_problems(config: GpuNodePoolConfig, machine: MachineType) -> Iterator[P
         counts = machine.gpus[config.accelerator]
         allowed = " or ".join(str(count) for count in counts)
         others = _machines_with(config.accelerator, config.gpus)
-        fix = f"; {config.gpus} come with {others}" if others else ""
+        fix = f"{config.gpus} come with {others}" if others else f"no machine has {config.gpus}: use {_sizes(config)}"
         yield Problem(
             ("gpus",),
             f"got {config.gpus}; {machine.name} {'comes with' if machine.gpus_included else 'takes'} {allowed} "
-            f"{config.accelerator}{fix}",
+            f"{config.accelerator}; {fix}",
         )
 
 
@@ -111,6 +114,16 @@ def _machines_with(accelerator: str, count: int) -> str:
         for name in accelerators_of_machines().get(accelerator, ())
         if count in machine_types()[name].gpus[accelerator]
     )
+
+
+def _sizes(config: GpuNodePoolConfig) -> str:
+    """Every number of this GPU that a node can have."""
+    counts = {
+        count
+        for name in accelerators_of_machines().get(config.accelerator or "", ())
+        for count in machine_types()[name].gpus[config.accelerator or ""]
+    }
+    return ", ".join(str(count) for count in sorted(counts))
 
 
 def _disk_problems(config: GpuNodePoolConfig, machine: MachineType) -> Iterator[Problem]:

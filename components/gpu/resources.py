@@ -11,6 +11,7 @@ from ..resources import Component
 from .cluster import GkeClusterConfig, GkeExistingConfig, gke_cluster
 from .compute_class import ComputeClassConfig, compute_class
 from .node_pool import GpuNodePoolConfig, node_pool
+from .node_shape import node_shape
 
 
 class GkeCluster(Component):
@@ -82,6 +83,7 @@ class GpuNodePool(Component):
             opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[cluster]))
             cluster = cluster.name
         part = node_pool(name, config, cluster=Late("cluster"), project=project, location=location, cluster_zones=zones)
+        self.shape = node_shape(name, config, location=location or "", cluster_zones=zones)
         super().__init__(part, values={"cluster": cluster}, opts=opts)
 
     @property

@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from ..errors import Path
 from ..plan import Item, Part, Plan
 from .scheduler import Scheduler
-from .workload import Workload, has_labels, namespace_of, place, workload
+from .workload import CONTROLLERS, Workload, has_labels, namespace_of, place, workload
 
+T = TypeVar("T")
+KUBERNETES, CLOUD, CHARTS = "kubernetes", "cloud", "charts"
+"""The folders of a rendered tree."""
 _NOTHING: Mapping[str, Any] = {}
+
+
+class Entry(NamedTuple):
+    """One item of the plan with what most rules read of it, taken once.
+
+    Attributes:
+        part: its component.
+        item: the item.
+        folder: where it is rendered: `charts`, `cloud`, or `kubernetes`.
+        kind: the item's.
+        namespace: the item's, empty where it has none.
+        name: the item's physical name.
+    """
+
+    part: Part
+    item: Item
+    folder: str
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it is a Kubernetes object."""
+        return self.folder == KUBERNETES
 
 
 class Index:
@@ -20,21 +48,32 @@ class Index:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self._kept: dict[str, Any] = {}
+        self.entries = tuple(_entry(part, item) for part, item in plan.items())
         self._by_kind: dict[str, list[tuple[Part, Item]]] = defaultdict(list)
-        for part, item in plan.items():
-            self._by_kind["chart" if item.is_chart else item.kind if item.is_object else "cloud"].append((part, item))
+        for entry in self.entries:
+            sort = "chart" if entry.folder == CHARTS else "cloud" if entry.folder == CLOUD else entry.kind
+            self._by_kind[sort].append((entry.part, entry.item))
 
     def objects(self, *kinds: str) -> Iterator[tuple[Part, Item]]:
         """The Kubernetes objects of some kinds, in order; `chart` and `cloud` are kinds too."""
         for kind in kinds:
             yield from self._by_kind.get(kind, ())
 
+    def once(self, name: str, make: Callable[[Index], T]) -> T:
+        """What `make` finds in the plan, found once for all rules that ask for it by `name`."""
+        if name not in self._kept:
+            self._kept[name] = make(self)
+        found: T = self._kept[name]
+        return found
+
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
         """Everything that makes pods, in the plan's order."""
         found = (
-            workload(part, item, self._scales.get((namespace_of(item), item.kind, item.object_name)))
-            for part, item in self.plan.objects()
+            workload(entry.part, entry.item, self._scales.get((entry.namespace or "default", entry.kind, entry.name)))
+            for entry in self.entries
+            if entry.kind in CONTROLLERS and entry.is_object
         )
         return tuple(made for made in found if made is not None)
 
@@ -48,13 +87,22 @@ class Index:
         """Services by namespace and name."""
         return {(namespace_of(item), item.object_name): (part, item) for part, item in self.objects("Service")}
 
+    def in_namespace(self, namespace: str) -> list[Workload]:
+        """The workloads of a namespace."""
+        return self._pods_of.get(namespace, [])
+
     def selected(self, namespace: str, labels: Mapping[str, str]) -> list[Workload]:
         """The workloads of a namespace whose pods carry all `labels`."""
         if not labels:
-            return self._in_namespace.get(namespace, [])
+            return self.in_namespace(namespace)
         pairs = [self._by_label.get((namespace, key, value), []) for key, value in labels.items()]
         fewest = min(pairs, key=len)
         return [pod for pod in fewest if has_labels(pod.labels, labels)]
+
+    def behind(self, service: Item) -> list[Workload]:
+        """The workloads whose pods a Service selects; none for one without a selector."""
+        selector = service.properties.get("spec", _NOTHING).get("selector")
+        return self.selected(namespace_of(service), selector) if selector else []
 
     def by_selector(self, namespace: str, selector: Mapping[str, Any]) -> list[Workload]:
         """The workloads of a namespace that a `LabelSelector` selects."""
@@ -79,7 +127,7 @@ class Index:
         return positions
 
     @cached_property
-    def _in_namespace(self) -> Mapping[str, list[Workload]]:
+    def _pods_of(self) -> Mapping[str, list[Workload]]:
         found: dict[str, list[Workload]] = defaultdict(list)
         for pod in self.workloads:
             found[pod.namespace].append(pod)
@@ -101,7 +149,8 @@ class Index:
         for _, item in self.objects("HorizontalPodAutoscaler"):
             spec = item.properties["spec"]
             target = spec["scaleTargetRef"]
-            found[namespace_of(item), target["kind"], target["name"]] = (spec.get("minReplicas", 1), spec["maxReplicas"])
+            bounds = (spec.get("minReplicas", 1), spec["maxReplicas"])
+            found[namespace_of(item), target["kind"], target["name"]] = bounds
         for _, item in self.objects("ScaledObject"):
             spec = item.properties["spec"]
             target = spec["scaleTargetRef"]
@@ -109,6 +158,12 @@ class Index:
             bounds = (spec.get("minReplicaCount", 0), spec.get("maxReplicaCount", 100))
             found[namespace_of(item), target.get("kind", "Deployment"), target["name"]] = bounds
         return found
+
+
+def _entry(part: Part, item: Item) -> Entry:
+    is_object = item.is_object
+    folder = KUBERNETES if is_object else CHARTS if item.is_chart else CLOUD
+    return Entry(part, item, folder, item.kind, item.namespace if is_object else "", item.object_name)
 
 
 def _meets(labels: Mapping[str, str], wanted: Mapping[str, Any]) -> bool:

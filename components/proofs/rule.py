@@ -12,7 +12,7 @@ from .finding import Finding, Severity
 from .index import Index
 
 Proof = Literal["scheduling", "traffic", "names", "hardening"]
-"""The groups of rules, as DESIGN.md section 4 names them."""
+"""The groups of rules."""
 
 
 class Fault(NamedTuple):
@@ -51,8 +51,6 @@ class Rule:
             yield Finding(self.id, self.severity, fault.path, fault.message, fault.remedies)
 
 
-def rule(
-    rule_id: str, proof: Proof, severity: Severity
-) -> Callable[[Callable[[Index], Iterator[Fault]]], Rule]:
+def rule(rule_id: str, proof: Proof, severity: Severity) -> Callable[[Callable[[Index], Iterator[Fault]]], Rule]:
     """Make a rule of a function."""
     return lambda faults: Rule(rule_id, proof, severity, faults)

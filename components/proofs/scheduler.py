@@ -7,10 +7,10 @@ are whole thousandths (millicores, thousandths of a byte), so that sums are exac
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil
+from math import ceil, floor
 from typing import Any, Literal, NamedTuple
 
 from ..gpu.node_pool import ACCELERATOR_LABEL, COMPUTE_CLASS_LABEL, NODE_POOL_LABEL
@@ -28,7 +28,7 @@ _UNTOLD = frozenset({
 })  # fmt: skip
 """Labels GKE sets whose values a pool does not tell."""
 _BLOCKING = ("NoSchedule", "NoExecute")
-_RESOURCES = ("cpu", "memory", "ephemeral-storage", GPU)
+_RESOURCES = (GPU, "cpu", "memory", "ephemeral-storage")
 _UNITS = {"memory": "GiB memory", "ephemeral-storage": "GiB ephemeral-storage"}
 _DENSEST = 16
 """Pods a node from which on rounding no longer matters to how many nodes are needed."""
@@ -75,6 +75,7 @@ class Scheduler:
     def __init__(self, workloads: Sequence[Workload], nodes: Sequence[NodeShape]) -> None:
         self._workloads = workloads
         self.nodes = nodes
+        self._selections: dict[str, tuple[tuple[NodeShape, tuple[Misfit, ...]], ...]] = {}
         daemons = [pod for pod in workloads if pod.item.kind == "DaemonSet"]
         self.room: dict[str, dict[str, int]] = {}
         for node in self.nodes:
@@ -95,9 +96,8 @@ class Scheduler:
         asked = requests(pod.spec)
         # Labels decide first, as in Kubernetes: what else is wrong with a pool nobody selects does not matter.
         found = {
-            node.pool: selection_misfits(pod, node)
-            or (*taint_misfits(pod, node), *shortages(asked, self.room[node.pool]))
-            for node in self.nodes
+            node.pool: unselected or (*taint_misfits(pod, node), *shortages(asked, self.room[node.pool]))
+            for node, unselected in self.selection(pod)
         }
         return Verdict(
             pod,
@@ -114,7 +114,14 @@ class Scheduler:
             return False  # the class creates its own pools
         if GPU in requests(pod.spec):
             return True
-        return bool(keys & _POOL_KEYS) and any(not selection_misfits(pod, node) for node in self.nodes)
+        return bool(keys & _POOL_KEYS) and any(not unselected for _, unselected in self.selection(pod))
+
+    def selection(self, pod: Workload) -> tuple[tuple[NodeShape, tuple[Misfit, ...]], ...]:
+        """Every pool with why the pod's labels do not select it; worked out once for pods that select alike."""
+        wish = repr((pod.spec.get("nodeSelector"), _required_terms(pod.spec)))
+        if wish not in self._selections:
+            self._selections[wish] = tuple((node, selection_misfits(pod, node)) for node in self.nodes)
+        return self._selections[wish]
 
 
 def requests(spec: Mapping[str, Any]) -> dict[str, int]:
@@ -146,10 +153,15 @@ def requests(spec: Mapping[str, Any]) -> dict[str, int]:
 
 def shortages(asked: Resources, room: Resources) -> tuple[Misfit, ...]:
     """The resources a node has too little of."""
+    short = [name for name in _RESOURCES if asked.get(name, 0) > room.get(name, 0)]
+    # Rounded up and down, so that what is asked always looks like more than what a node has.
     return tuple(
-        Misfit("resource", name, f"asks for {amount_text(name, asked[name])}, a node has {_bare(name, room.get(name, 0))}")
-        for name in _RESOURCES
-        if asked.get(name, 0) > room.get(name, 0)
+        Misfit(
+            "resource",
+            name,
+            f"asks for {amount_text(name, asked[name], ceil)}, a node has {_bare(name, room.get(name, 0))}",
+        )
+        for name in short
     )
 
 
@@ -169,20 +181,15 @@ def selection_misfits(pod: Workload, node: NodeShape) -> tuple[Misfit, ...]:
         if not _selects(node, key, "In", [wanted]):
             return (Misfit("label", key, _label_reason(node, key, f"not {wanted}")),)
     terms = _required_terms(pod.spec)
-    if terms and not any(_term_selects(node, term) for term in terms):
-        wanted = next(
-            (
-                expression
-                for term in terms
-                for expression in term.get("matchExpressions", ())
-                if not _selects(node, expression["key"], expression["operator"], expression.get("values", ()))
-            ),
-            {"key": "", "operator": "In"},
-        )
-        values = ", ".join(wanted.get("values", ()))
-        words = {"In": f"none of {values}", "NotIn": "excluded", "Exists": "asked for", "DoesNotExist": "excluded"}
-        return (Misfit("label", wanted["key"], _label_reason(node, wanted["key"], words.get(wanted["operator"], values))),)
-    return ()
+    if not terms or any(_term_selects(node, term) for term in terms):
+        return ()
+    expressions = [expression for term in terms for expression in term.get("matchExpressions", ())]
+    for expression in expressions:
+        key, operator, values = expression["key"], expression["operator"], expression.get("values", ())
+        if not _selects(node, key, operator, values):
+            wanted = f"none of {', '.join(values)}" if operator == "In" else "not what its node affinity requires"
+            return (Misfit("label", key, _label_reason(node, key, wanted)),)
+    return (Misfit("label", "", "its node affinity selects nothing"),)
 
 
 def selection_keys(spec: Mapping[str, Any]) -> set[str]:
@@ -232,9 +239,14 @@ def nodes_needed(pods: Iterable[tuple[Resources, int]], rooms: Sequence[Resource
     return best
 
 
-def amount_text(resource: str, amount: int) -> str:
-    """An amount as messages write it: `2 nvidia.com/gpu`, `7.5 CPU`, `31 GiB memory`."""
-    return f"{_bare(resource, amount)} {_UNITS.get(resource, 'CPU' if resource == 'cpu' else resource)}"
+def amount_text(resource: str, amount: int, rounded: Callable[[float], int] = floor) -> str:
+    """An amount as messages write it, rounded to hundredths: `2 nvidia.com/gpu`, `7.5 CPU`, `31 GiB memory`."""
+    return f"{_bare(resource, amount, rounded)} {_UNITS.get(resource, 'CPU' if resource == 'cpu' else resource)}"
+
+
+def choice(pools: list[str]) -> str:
+    """Pools as advice names them: one in brackets, several to choose from."""
+    return f"[{', '.join(pools)}]" if len(pools) == 1 else f"one of {', '.join(pools)}"
 
 
 def _bins(counted: Mapping[int, int], room: int) -> int:
@@ -249,12 +261,9 @@ def _bins(counted: Mapping[int, int], room: int) -> int:
     return ceil(total - 1e-9)
 
 
-def _bare(resource: str, amount: int) -> str:
-    value = amount / 1000
-    if resource in _UNITS:
-        value /= GIB
-    # Rounded down to hundredths: a node must not look as if it had what is asked.
-    return f"{int(value * 100) / 100:g}" if value < 1e4 else f"{int(value)}"
+def _bare(resource: str, amount: int, rounded: Callable[[float], int] = floor) -> str:
+    value = amount / 1000 / (GIB if resource in _UNITS else 1)
+    return f"{rounded(round(value * 100, 6)) / 100:.2f}".rstrip("0").rstrip(".")
 
 
 def _asked(container: Mapping[str, Any]) -> dict[str, int]:
@@ -277,8 +286,8 @@ def _tolerates(toleration: Mapping[str, Any], taint: Taint) -> bool:
     if toleration.get("effect", taint.effect) != taint.effect:
         return False
     if toleration.get("operator", "Equal") == "Exists":
-        return toleration.get("key", taint.key) == taint.key
-    return toleration.get("key") == taint.key and toleration.get("value", "") == taint.value
+        return bool(toleration.get("key", taint.key) == taint.key)
+    return bool(toleration.get("key") == taint.key and toleration.get("value", "") == taint.value)
 
 
 def _required_terms(spec: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -316,7 +325,8 @@ def _selects(node: NodeShape, key: str, operator: str, values: Collection[str]) 
             return not given
         case _:
             bound = int(next(iter(values)))
-            return any(value.isdigit() and (int(value) > bound if operator == "Gt" else int(value) < bound) for value in given)
+            numbers = [int(value) for value in given if value.isdigit()]
+            return any(value > bound if operator == "Gt" else value < bound for value in numbers)
 
 
 def _label_reason(node: NodeShape, key: str, wanted: str) -> str:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..errors import Path, did_you_mean
+from ..errors import Path, did_you_mean, nearest
 from ..plan import Item, Part
 from .index import Index
 from .rule import Fault, rule
@@ -15,8 +15,6 @@ from .workload import Workload, has_labels, listed, namespace_of, pairs, place
 
 _CLUSTER = ".svc.cluster.local"
 _WHOLE = 100
-_STOP_SECONDS = 15
-"""What a pod's grace period keeps for the engine to end after its drain (serving/pod.py)."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
@@ -75,7 +73,7 @@ def unknown_host(index: Index) -> Iterator[Fault]:
                 found.at(),
                 f"{found.subject} sends requests to {found.host}, which is no Service of this environment: "
                 "they would be answered 503",
-                (did_you_mean(found.host, names, "a host"),),
+                (_near_host(found.host, names),),
             )
 
 
@@ -89,16 +87,17 @@ def unknown_port(index: Index) -> Iterator[Fault]:
     Fix: name a port of the Service: the one clients call, not the container's.
     """
     for found in _destinations(index):
-        if (service := index.services.get(found.service or ("", ""))) is None:
+        if (known := index.services.get(found.service or ("", ""))) is None:
             continue
-        ports = [port["port"] for port in service[1].properties["spec"].get("ports", ())]
+        service = known[1]
+        ports = [port["port"] for port in service.properties["spec"].get("ports", ())]
         if found.port not in ports and not (found.port is None and len(ports) == 1):
             what = f"port {found.port}" if found.port else "no port"
             listing = ", ".join(map(str, ports)) or "none"
             yield Fault(
                 found.at(),
-                f"{found.subject} names {what} of Service {service[1].object_name}, which has {listing}: requests would be "
-                "answered 503",
+                f"{found.subject} names {what} of Service {service.object_name}, which has {listing}: requests would "
+                "be answered 503",
                 tuple(f"use port {port}" for port in ports),
             )
 
@@ -107,8 +106,7 @@ def unknown_port(index: Index) -> Iterator[Fault]:
 def unknown_subset(index: Index) -> Iterator[Fault]:
     """A route to a subset that no DestinationRule of its host defines.
 
-    Envoy has no cluster for it and answers 503. A DestinationRule counts when it names the same Service and stands in
-    the route's namespace or the Service's. Source: istio.io/latest/docs/ops/common-problems/network-issues,
+    Envoy has no cluster for it and answers 503. Source: istio.io/latest/docs/ops/common-problems/network-issues,
     "503 errors after setting destination rule".
 
     Fix: define the subset, or name one that is defined.
@@ -144,66 +142,15 @@ def empty_subset(index: Index) -> Iterator[Fault]:
         if service is None or labels is None or not found.takes_requests:
             continue
         selector = service[1].properties["spec"].get("selector")
-        pods = _behind(index, service[1])
+        pods = index.behind(service[1])
         if selector and not any(pod.runs and has_labels(pod.labels, labels) for pod in pods):
             share = f"{found.weight} % of its requests" if found.weight is not None else "its requests"
             yield Fault(
                 found.at(),
-                f"{found.subject} sends {share} to subset {found.subset}, but no pod carries both {pairs(labels)} and what "
-                f"Service {service[1].object_name} selects ({pairs(selector)}): they would be answered 503",
+                f"{found.subject} sends {share} to subset {found.subset}, but no pod carries both {pairs(labels)} and "
+                f"what Service {service[1].object_name} selects ({pairs(selector)}): they would be answered 503",
                 tuple(_fuller(subsets[found.service or ("", "")], pods, found.subset)),
             )
-
-
-@rule("service-selects-nothing", "traffic", "error")
-def service_selects_nothing(index: Index) -> Iterator[Fault]:
-    """A Service whose selector matches no pod of the plan.
-
-    It has no endpoints: callers are refused, and `pulumi up` waits for endpoints until it times out. All label pairs
-    must be on the pod template, in the Service's own namespace. Source:
-    kubernetes.io/docs/concepts/services-networking/service.
-
-    Fix: give the Service labels that the pods carry.
-    """
-    for part, item in index.objects("Service"):
-        selector = item.properties.get("spec", {}).get("selector")
-        if selector and not index.selected(namespace_of(item), selector):
-            near = sorted({key for pod in index.in_namespace(namespace_of(item)) for key in pod.labels} & selector.keys())
-            carried = {
-                pairs({key: pod.labels[key] for key in near if key in pod.labels})
-                for pod in index.in_namespace(namespace_of(item))
-            } - {""}
-            yield Fault(
-                place(part),
-                f"Service {item.object_name} selects {pairs(selector)}, which no pod in {namespace_of(item)} carries",
-                (f"pods there carry: {listed(sorted(carried))}",) if carried else (),
-            )
-
-
-@rule("unknown-target-port", "traffic", "error")
-def unknown_target_port(index: Index) -> Iterator[Fault]:
-    """A Service that leads to a port name its pods do not have.
-
-    Pods without a container port of that name are left out of the endpoints: with a canary whose port is called
-    otherwise, all requests silently go to the other version. Source: kubernetes.io/docs/concepts/services-networking/
-    service, "Port definitions".
-
-    Fix: call the container port as the Service does.
-    """
-    for part, item in index.objects("Service"):
-        for port in item.properties.get("spec", {}).get("ports", ()):
-            target = port.get("targetPort")
-            if not isinstance(target, str):
-                continue
-            for pod in _behind(index, item):
-                names = [entry.get("name", "") for container in pod.every_container for entry in container.get("ports", ())]
-                if target not in names:
-                    yield Fault(
-                        place(part),
-                        f"Service {item.object_name} leads to the container port {target}, which {pod.subject} does not "
-                        f"name (it has {', '.join(filter(None, names)) or 'none'}): its pods would get no requests",
-                        (f"name the container port {target}",),
-                    )
 
 
 @rule("weights-not-100", "traffic", "error")
@@ -224,8 +171,8 @@ def weights_not_100(index: Index) -> Iterator[Fault]:
             if sum(shares) != _WHOLE:
                 yield Fault(
                     place(part, "rules", number, "to") if part.kind == "VirtualService" else place(part),
-                    f"VirtualService {item.object_name}: the shares of {section} rule {number + 1} sum to {sum(shares)} "
-                    f"({' + '.join(map(str, shares))}), not 100",
+                    f"VirtualService {item.object_name}: the shares of {section} rule {number + 1} sum to "
+                    f"{sum(shares)} ({' + '.join(map(str, shares))}), not 100",
                     ("make them sum to 100",),
                 )
 
@@ -274,8 +221,8 @@ def host_ruled_twice(index: Index) -> Iterator[Fault]:
         if first is not item:
             yield Fault(
                 place(part),
-                f"DestinationRules {first.object_name} and {item.object_name} are both about {host}: Istio keeps the load "
-                "balancing of the older one only",
+                f"DestinationRules {first.object_name} and {item.object_name} are both about {host}: Istio keeps the "
+                "load balancing of the older one only",
                 (f"move its rules into the route {first.object_name}",),
             )
 
@@ -291,10 +238,10 @@ def no_default_route(index: Index) -> Iterator[Fault]:
     """
     for part, item in index.objects("VirtualService"):
         rules = item.properties["spec"].get("http", ())
-        if rules and not any(not conditions for conditions in rules[-1].get("match") or ({},)):
+        if rules and all(rules[-1].get("match") or ({},)):
             yield Fault(
                 place(part, "rules") if part.kind == "VirtualService" else place(part),
-                f"VirtualService {item.object_name}: requests that match none of its {len(rules)} rules are answered 404",
+                f"VirtualService {item.object_name}: requests that match none of its rules are answered 404",
                 ("add a last rule without headers and path_prefix",),
             )
 
@@ -315,10 +262,10 @@ def timeout_cuts_answers(index: Index) -> Iterator[Fault]:
         if not timeout or service is None:
             continue
         labels = _subsets(index).get(found.service or ("", ""), {}).get(found.subset, {})
-        pods = [pod for pod in _behind(index, service[1]) if pod.serves and has_labels(pod.labels, labels)]
-        slowest = max(pods, key=drain_seconds, default=None)
-        if slowest and timeout < drain_seconds(slowest):
-            drain = drain_seconds(slowest)
+        pods = [pod for pod in index.behind(service[1]) if pod.serves and has_labels(pod.labels, labels)]
+        slowest = max(pods, key=lambda pod: pod.drain_seconds, default=None)
+        if slowest and timeout < slowest.drain_seconds:
+            drain = slowest.drain_seconds
             yield Fault(
                 place(found.part, "timeout_seconds") if found.part.kind == "VirtualService" else place(found.part),
                 f"{found.subject} answers 504 after {timeout:g} s, but {slowest.subject} lets requests last {drain} s "
@@ -332,8 +279,6 @@ RULES = (
     unknown_port,
     unknown_subset,
     empty_subset,
-    service_selects_nothing,
-    unknown_target_port,
     weights_not_100,
     host_routed_twice,
     timeout_cuts_answers,
@@ -361,28 +306,6 @@ def service_of(host: str, namespace: str) -> tuple[str, str] | None:
 def seconds(duration: str) -> float:
     """A duration as Istio writes it (`90s`, `1m30s`) in seconds; 0 when there is none or it is switched off."""
     return sum(float(amount) * _UNITS[unit] for amount, unit in _DURATION.findall(duration))
-
-
-def sleep_seconds(pod: Workload) -> int:
-    """How long the pod's slowest preStop hook sleeps before SIGTERM."""
-    return max((_sleep(container.get("lifecycle", {}).get("preStop", {})) for container in pod.containers), default=0)
-
-
-def grace_seconds(pod: Workload) -> int:
-    """From the pod's deletion to SIGKILL; Kubernetes gives 30 s when nothing is said."""
-    return int(pod.spec.get("terminationGracePeriodSeconds", 30))
-
-
-def drain_seconds(pod: Workload) -> int:
-    """How long open requests may last after SIGTERM."""
-    return max(0, grace_seconds(pod) - sleep_seconds(pod) - _STOP_SECONDS)
-
-
-def _sleep(hook: Mapping[str, Any]) -> int:
-    if "sleep" in hook:
-        return int(hook["sleep"].get("seconds", 0))
-    found = re.search(r"\bsleep\s+(\d+)", " ".join(hook.get("exec", {}).get("command", ())))
-    return int(found[1]) if found else 0
 
 
 def _rules(route: Item) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
@@ -419,15 +342,18 @@ def _find_subsets(index: Index) -> Mapping[tuple[str, str], Mapping[str, Mapping
     return found
 
 
-def _behind(index: Index, service: Item) -> list[Workload]:
-    selector = service.properties.get("spec", {}).get("selector")
-    return index.selected(namespace_of(service), selector) if selector else []
+def _near_host(host: str, names: list[str]) -> str:
+    match = nearest(host, names)
+    return f"did you mean {match}?" if match else f"use a host of: {listed(names)}"
 
 
 def _fuller(subsets: Mapping[str, Mapping[str, str]], pods: list[Workload], empty: str) -> Iterator[str]:
-    full = [name for name, labels in subsets.items() if any(pod.runs and has_labels(pod.labels, labels) for pod in pods)]
+    running = [pod for pod in pods if pod.runs]
+    full = [name for name, labels in subsets.items() if any(has_labels(pod.labels, labels) for pod in running)]
     if full:
         yield f"send them to {' or '.join(full)}, which has pods"
+    if any(pod.part.kind == "BlueGreen" for pod in pods) and "color" in subsets[empty]:
+        yield f"rollout.active: {subsets[empty]['color']}, which moves all requests there"
     yield f"give {empty} the share 0 until the Service selects its pods"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ SERVERS = frozenset({"ModelServer", "BlueGreen", "Canary", "AbTest"})
 MODEL = "inference/model"
 """Annotation of the pods that serve a model."""
 _NOTHING: Mapping[str, Any] = {}
+_STOP_SECONDS = 15
+"""What a grace period keeps for the engine to end after its drain (serving/pod.py)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +61,22 @@ class Workload:
         return MODEL in self.annotations
 
     @property
+    def sleep_seconds(self) -> int:
+        """How long its slowest preStop hook sleeps before SIGTERM."""
+        hooks = (container.get("lifecycle", _NOTHING).get("preStop", _NOTHING) for container in self.containers)
+        return max((_sleep(hook) for hook in hooks), default=0)
+
+    @property
+    def grace_seconds(self) -> int:
+        """From the pod's deletion to SIGKILL; Kubernetes gives 30 s when nothing is said."""
+        return int(self.spec.get("terminationGracePeriodSeconds", 30))
+
+    @property
+    def drain_seconds(self) -> int:
+        """How long open requests may last after SIGTERM."""
+        return max(0, self.grace_seconds - self.sleep_seconds - _STOP_SECONDS)
+
+    @property
     def every_container(self) -> tuple[Mapping[str, Any], ...]:
         """Init containers and containers."""
         return (*self.inits, *self.containers)
@@ -72,12 +91,13 @@ class Workload:
         return self.most > 0 or self.item.kind == "DaemonSet"
 
 
-_CONTROLLERS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
+CONTROLLERS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
+"""The kinds that make pods."""
 
 
 def workload(part: Part, item: Item, scale: tuple[int, int] | None) -> Workload | None:
     """The workload an object is, with the fewest and most replicas its autoscaler sets; None when it makes no pods."""
-    if item.kind not in _CONTROLLERS:
+    if item.kind not in CONTROLLERS:
         return None
     spec = item.properties.get("spec", _NOTHING)
     least, most = _bounds(item.kind, spec, scale)
@@ -108,6 +128,13 @@ def _bounds(kind: str, spec: Mapping[str, Any], scale: tuple[int, int] | None) -
     if kind == "Job":
         return spec.get("parallelism", 1), spec.get("parallelism", 1)
     return scale or (spec.get("replicas", 1), spec.get("replicas", 1))
+
+
+def _sleep(hook: Mapping[str, Any]) -> int:
+    if "sleep" in hook:
+        return int(hook["sleep"].get("seconds", 0))
+    found = re.search(r"\bsleep\s+(\d+)", " ".join(hook.get("exec", _NOTHING).get("command", ())))
+    return int(found[1]) if found else 0
 
 
 def place(part: Part, *field: str | int) -> Path:

@@ -17,7 +17,17 @@ from .canary import AbRollout, CanaryRollout, ab_test, canary
 
 
 class _Rollout(Component):
-    """A model server in two versions. Arguments are `ModelServer`'s, with the rollout's settings besides."""
+    """A model server in two versions.
+
+    Args:
+        name: the server's name; its objects carry it.
+        config: settings of both versions.
+        rollout: what tells the versions apart.
+        runs_on: pools of the same program, in order of preference. Omitted: any node without taints.
+        hf_token: the Hugging Face token, as a Pulumi secret; the stack then keeps it in a Kubernetes Secret.
+        site: what else surrounds it, such as a Prometheus. Omitted: nothing.
+        opts: Pulumi options.
+    """
 
     def __init__(
         self,

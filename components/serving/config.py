@@ -23,7 +23,7 @@ from ..config import (
     Size,
     patterned,
 )
-from ..errors import MisfitError, looks_secret, names_secret
+from ..errors import PLAIN_SECRET, MisfitError, Problem, looks_secret, names_secret
 from ..quantity import number
 from ..scaling.autoscaler import AutoscalingConfig
 from ..traffic.service import ServiceConfig
@@ -140,11 +140,15 @@ class ModelServerConfig(Config):
 
     @model_validator(mode="after")
     def _no_secret_in_plain_text(self) -> ModelServerConfig:
-        for name, value in self.env.items():
-            if names_secret(name) or looks_secret(value):
-                raise MisfitError(
-                    "a credential must not be written in plain text; give the token with hf_token", at=("env", name)
-                )
-        for name in self.labels.keys() & {"app", "color", "version"}:
-            raise MisfitError("is ours: Services and rollouts select by it; choose another key", at=("labels", name))
+        problems = [
+            Problem(("env", name), PLAIN_SECRET)
+            for name, value in self.env.items()
+            if names_secret(name) or looks_secret(value)
+        ]
+        problems += [
+            Problem(("labels", name), "is ours: Services and rollouts select by it; choose another key")
+            for name in self.labels
+            if name in ("app", "color", "version")
+        ]
+        MisfitError.raise_all(problems)
         return self

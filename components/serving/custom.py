@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from ..catalog import metrics
 from ..config import Config, Count, DnsLabel, EnvName, Flag, Image, Number, Port, Seconds, patterned
-from ..errors import MisfitError, names_secret
+from ..errors import PLAIN_SECRET, MisfitError, Problem, hands_over_secret, looks_secret, names_secret
 from .engine import Launch, Probe, Security
 
 AbsolutePath = Annotated[str, patterned(r"^(/[\w.@-]+)+$", "an absolute path such as /models")]
@@ -25,7 +25,7 @@ _USER = 10001
 class ProbeConfig(Config):
     """One HTTP probe."""
 
-    path: Annotated[str, patterned(r"^/\S*$", "a URL path such as /health")] = "/health"
+    path: Annotated[str, patterned(r"^/\S*$", "a URL path such as /v1/health")] = "/health"
     """Path that answers 200 when all is well. Omitted: /health."""
     period_seconds: Count
     """Seconds between calls."""
@@ -57,7 +57,7 @@ class ProbesConfig(Config):
 class MetricsConfig(Config):
     """What the container tells Prometheus."""
 
-    path: Annotated[str, patterned(r"^/\S*$", "a URL path such as /metrics")] = "/metrics"
+    path: Annotated[str, patterned(r"^/\S*$", "a URL path such as /v1/health")] = "/metrics"
     """Where. Omitted: /metrics."""
     like: Literal["tgi", "vllm", "sglang"] | None = None
     """The engine whose metrics it emits, when it is one of those in an image of your own. Omitted: only `names`."""
@@ -101,12 +101,18 @@ class CustomEngine(Config):
 
     @model_validator(mode="after")
     def _no_secret_in_plain_text(self) -> CustomEngine:
-        for name in self.env:
-            if names_secret(name):
-                raise MisfitError(
-                    "a credential must not be written in plain text; give the token with hf_token, or mount a Secret",
-                    at=("env", name),
-                )
+        problems = [
+            Problem(("env", name), PLAIN_SECRET)
+            for name, value in self.env.items()
+            if names_secret(name) or looks_secret(value)
+        ]
+        for field, words in (("command", self.command), ("args", self.args)):
+            for number, (word, following) in enumerate(zip(words, (*words[1:], ""), strict=False)):
+                if looks_secret(word):
+                    problems.append(Problem((field, number), PLAIN_SECRET))
+                elif hands_over_secret(word, following) and not looks_secret(following):
+                    problems.append(Problem((field, number), PLAIN_SECRET))
+        MisfitError.raise_all(problems)
         return self
 
     def launch(self, model: str, revision: str | None, gpus: int) -> Launch:  # noqa: ARG002 - the image knows its GPUs

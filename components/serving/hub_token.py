@@ -33,7 +33,12 @@ class ExistingSecret(_Source):
     """The key in it. Omitted: token."""
 
 
-class PulumiSecret(_Source):
+class _Made(_Source):
+    secret_name: DnsName | None = None
+    """Name of the Kubernetes Secret that is made. Omitted: the model server's, followed by -hf-token."""
+
+
+class PulumiSecret(_Made):
     """A secret of the stack's configuration (`pulumi config set --secret hf_token`), kept as a Kubernetes Secret."""
 
     kind: Literal["pulumi"]
@@ -42,7 +47,7 @@ class PulumiSecret(_Source):
     """The secret's key in the stack file. Omitted: hf_token."""
 
 
-class ExternalSecret(_Source):
+class ExternalSecret(_Made):
     """A secret store that the External Secrets operator copies into a Kubernetes Secret."""
 
     kind: Literal["external-secret"]
@@ -57,7 +62,7 @@ class ExternalSecret(_Source):
     """Minutes between looks at the store. Omitted: 60."""
 
 
-class SecretManager(_Source):
+class SecretManager(_Made):
     """Google Secret Manager, through the Secrets Store CSI driver, which also keeps a Kubernetes Secret in step."""
 
     kind: Literal["secret-manager"]
@@ -99,11 +104,11 @@ class TokenParts:
 
 def token_parts(server: str, namespace: str, source: TokenConfig) -> TokenParts:
     """The objects, volumes and names for a token source."""
-    name, key = f"{server}-hf-token", "token"
+    if isinstance(source, ExistingSecret):
+        return TokenParts(source.name, source.key)
+    name, key = source.secret_name or f"{server}-hf-token", "token"
     about = metadata(name, namespace, {"app": server})
     match source:
-        case ExistingSecret():
-            return TokenParts(source.name, source.key)
         case PulumiSecret():
             manifest = {
                 "apiVersion": "v1",

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pulumi
 
-from ..gpu.node_shape import node_shape
 from ..gpu.placement import placement
 from ..gpu.resources import GpuNodePool
 from ..resources import Component, after_all
@@ -65,7 +64,7 @@ def site_on(pools: Sequence[GpuNodePool], config: ModelServerConfig, site: Site 
     base = site or Site()
     if not pools:
         return base
-    nodes = tuple(node_shape(pool.part.name, pool.config, location=pool.location) for pool in pools)
+    nodes = tuple(pool.shape for pool in pools)
     configs = {pool.part.name: pool.config for pool in pools}
     return replace(base, nodes=nodes, placement=placement(configs, gpus=gpus_of(config, nodes)))
 

@@ -8,13 +8,14 @@ Flags are those of v3.3.5 to v3.3.7, which do not differ (launcher/src/main.rs, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ..catalog import images, metrics
 from ..config import Config, Count, Flag, Image, Number, Seconds, Size, patterned
-from ..errors import MisfitError
+from ..errors import MisfitError, Problem
 from .engine import Launch, Probe, Security
 
 REPOSITORY = "ghcr.io/huggingface/text-generation-inference"
@@ -24,9 +25,9 @@ CACHE = "/data"
 _SCRATCH = "/tmp"  # noqa: S108 - a path inside the container, an emptyDir of its own
 
 _NOT_FLAGS = {
-    "flash_attention": "TGI has no --flash-attention; it picks the attention kernel by GPU (launcher/src/main.rs)",
-    "paged_attention": "TGI has no --paged-attention; it picks the attention kernel by GPU (launcher/src/main.rs)",
-    "continuous_batching": "TGI always batches continuously; there is no flag for it",
+    "flash_attention": "TGI has no --flash-attention; it picks the kernel by GPU; leave it out",
+    "paged_attention": "TGI has no --paged-attention; it picks the kernel by GPU; leave it out",
+    "continuous_batching": "TGI always batches continuously; leave it out",
     "max_input_length": "it is TGI's old name; write max_input_tokens",
     "tensor_parallel_size": "that is vLLM's; TGI's is num_shard",
     "max_model_len": "that is vLLM's; TGI's is max_total_tokens",
@@ -95,26 +96,25 @@ class TgiEngine(Config):
 
     @model_validator(mode="after")
     def _fields_fit(self) -> TgiEngine:
+        MisfitError.raise_all(list(self._misfits()))
+        return self
+
+    def _misfits(self) -> Iterator[Problem]:
         if self.image is None and (reason := images.refusal(REPOSITORY, self.version)):
             usable = ", ".join(images.usable_tags(REPOSITORY))
-            raise MisfitError(f'got "{self.version}"; {reason}; use one of: {usable}', at=("version",))
+            yield Problem(("version",), f'got "{self.version}"; {reason}; use one of: {usable}')
         if self.dtype and self.quantize:
-            raise MisfitError(
-                f"dtype {self.dtype} cannot be combined with quantize {self.quantize}; drop one", ("dtype",)
+            yield Problem(("dtype",), f"dtype {self.dtype} cannot be combined with quantize {self.quantize}; drop one")
+        if (lower := self.max_input_tokens) and (upper := self.max_total_tokens) and lower >= upper:
+            yield Problem(("max_input_tokens",), f"got {lower}; must be less than max_total_tokens, which is {upper}")
+        if (lower := self.max_total_tokens) and (upper := self.max_batch_total_tokens) and lower > upper:
+            yield Problem(
+                ("max_total_tokens",), f"got {lower}; must be at most max_batch_total_tokens, which is {upper}"
             )
-        _ordered("max_input_tokens", self.max_input_tokens, "max_total_tokens", self.max_total_tokens, strict=True)
-        _ordered(
-            "max_total_tokens",
-            self.max_total_tokens,
-            "max_batch_total_tokens",
-            self.max_batch_total_tokens,
-            strict=False,
-        )
         if self.quantize == "exl2" and (self.num_shard or 1) > 1:
-            raise MisfitError(f"exl2 weights cannot be sharded; got {self.num_shard}, use 1", at=("num_shard",))
+            yield Problem(("num_shard",), f"exl2 weights cannot be sharded; got {self.num_shard}, use 1")
         if "*" in self.cors_allow_origin and len(self.cors_allow_origin) > 1:
-            raise MisfitError("`*` allows every origin already; write it alone", at=("cors_allow_origin",))
-        return self
+            yield Problem(("cors_allow_origin",), "`*` allows every origin already; write it alone")
 
     def launch(self, model: str, revision: str | None, gpus: int) -> Launch:
         """How TGI serves `model`; values with spaces or globs go by variable, see `_environment`."""
@@ -195,9 +195,3 @@ class TgiEngine(Config):
         if "*" in self.cors_allow_origin:
             env["CORS_ALLOW_ORIGIN"] = "*"
         return env
-
-
-def _ordered(low: str, lower: int | None, high: str, higher: int | None, *, strict: bool) -> None:
-    if lower is not None and higher is not None and (lower >= higher if strict else lower > higher):
-        bound = "less than" if strict else "at most"
-        raise MisfitError(f"got {lower}; must be {bound} {high}, which is {higher}", at=(low,))

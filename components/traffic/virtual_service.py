@@ -33,8 +33,9 @@ class HeaderMatch(Config):
 
     @model_validator(mode="after")
     def _one_way(self) -> HeaderMatch:
-        if len([way for way in (self.exact, self.prefix, self.regex) if way is not None]) != 1:
-            raise MisfitError("needs exactly one of exact, prefix, regex")
+        ways = [way for way in ("exact", "prefix", "regex") if getattr(self, way) is not None]
+        if len(ways) != 1:
+            raise MisfitError(f"got {' and '.join(ways) or 'none'}; give exactly one of exact, prefix, regex")
         return self
 
 
@@ -45,7 +46,7 @@ class RouteRule(Config):
         default_factory=dict
     )
     """Headers that must all match. Omitted: every request matches."""
-    path_prefix: Annotated[str, patterned(r"^/\S*$", "a URL path such as /v1")] | None = None
+    path_prefix: Annotated[str, patterned(r"^/\S*$", "a URL path such as /v1/health")] | None = None
     """How the path must begin. Omitted: any path."""
     to: Annotated[dict[DnsLabel, Percent], Field(min_length=1)]
     """Subsets and their shares in per cent, which sum to 100."""
@@ -104,12 +105,14 @@ class RouteConfig(Config):
 
     @model_validator(mode="after")
     def _rules_are_reachable(self) -> RouteConfig:
-        problems = [
-            Problem(("rules", number), "is never reached: the rule before it matches every request; move it up")
-            for number in range(1, len(self.rules))
-            if not self.rules[number - 1].headers and not self.rules[number - 1].path_prefix
-        ]
-        MisfitError.raise_all(problems)
+        open_rules = [n for n, rule in enumerate(self.rules) if not rule.headers and not rule.path_prefix]
+        first = open_rules[0] if open_rules else len(self.rules)
+        MisfitError.raise_all(
+            [
+                Problem(("rules", number), f"is never reached: rules[{first}] matches every request; move it up")
+                for number in range(first + 1, len(self.rules))
+            ]
+        )
         return self
 
 

@@ -22,7 +22,7 @@ def refused(row: list[Any]) -> bool:
         return True
     value = answer[0]
     if isinstance(value, str):
-        return value != text
+        return bool(value != text)
     return type(value) in (int, float) and bool(abs(value) > MAX_WHOLE)
 
 

@@ -228,7 +228,7 @@ def test_an_arm_node_carries_the_taint_gke_adds() -> None:
             {**L4, "upgrade": {"max_unavailable": 0}},
             "upgrade.max_unavailable: max_surge 0 and max_unavailable 0: their sum must be 1 to 20",
         ),
-        ({**L4, "sharing": {"kind": "mps", "clients": 1}}, "sharing.clients: got 1; must be at least 2"),
+        ({**L4, "sharing": {"kind": "mps", "clients": 1}}, "sharing.clients: got 1; must be 2 to 48"),
         (
             {"machine_type": "e2-standard-4", "nodes": {"max": 1}, "sharing": {"kind": "mps", "clients": 2}},
             "sharing: needs an accelerator; name the GPU, or leave sharing out",

@@ -92,5 +92,5 @@ def test_prometheus_is_chosen_by_kind() -> None:
 
 
 def test_a_reading_every_second_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"interval_seconds: got 1; must be at least 5"):
+    with pytest.raises(ValueError, match=r"interval_seconds: got 1; must be 5 to 604800"):
         ManagedPrometheus(kind="managed", interval_seconds=1)

@@ -54,7 +54,7 @@ def test_fractions_become_thousandths() -> None:
         ({"min": 0, "max": 10, "cpu_percent": 70}, "min: got 0; must be at least 1: a HorizontalPodAutoscaler refuses"),
         ({"min": 4, "max": 2, "cpu_percent": 70}, "max: got 2; must be at least min, which is 4"),
         ({"min": 1, "max": 2}, "has no signal to scale by"),
-        ({"min": 1, "max": 2, "cpu_percent": 0}, "cpu_percent: got 0; must be at least 1"),
+        ({"min": 1, "max": 2, "cpu_percent": 0}, "cpu_percent: got 0; must be 1 to 100"),
     ],
 )
 def test_what_kubernetes_would_refuse_is_refused_first(fields: dict[str, int], said: str) -> None:

@@ -85,7 +85,7 @@ def test_a_model_of_one_version_needs_no_subset() -> None:
         ({"gateways": ["public"]}, "gateways[0]: got \"public\"; must be mesh, or namespace/name"),
         (
             {"rules": [{"headers": {"x-a": {"exact": "a", "prefix": "b"}}, "to": {"v1": 100}}]},
-            "rules[0].headers.x-a: needs exactly one of exact, prefix, regex",
+            "rules[0].headers.x-a: got exact and prefix; give exactly one of exact, prefix, regex",
         ),
     ],
 )

@@ -1,0 +1,61 @@
+# Each target does its own set-up: Python 3.11 or newer, make and git are all that must be there.
+
+SHELL := /bin/sh
+BIN := .venv/bin
+STEP := scripts/step
+ENV ?= dev
+
+.DEFAULT_GOAL := help
+.PHONY: help preview test lint types bench golden schema docs lock system up clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
+
+preview: .venv/.preview ## Check and render every environment, and print a summary
+	@$(BIN)/infra preview
+
+test: .venv/.dev ## Formatting, lint, types, and all tests that need no cluster
+	@$(STEP) 'formatting' $(BIN)/ruff format --check .
+	@$(STEP) 'lint' $(BIN)/ruff check .
+	@$(STEP) 'types' $(BIN)/mypy
+	@$(BIN)/pytest -n 2 -rs $(PYTEST_ARGS)
+
+lint: .venv/.dev ## Correct the formatting, and lint
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+types: .venv/.dev ## Check the types
+	@$(BIN)/mypy
+
+bench: .venv/.preview ## Time fleets of 10, 100 and 1,000 models; rows go to out/bench.json
+	@$(BIN)/python -m infra.bench
+
+golden: .venv/.preview ## Render every environment to tests/golden, to be looked at and committed
+	@$(BIN)/infra preview --output tests/golden
+
+schema: .venv/.preview ## Write stacks/schema.json, by which editors complete stack files
+	@$(BIN)/infra schema --output stacks/schema.json
+
+docs: schema ## Write what is generated: the schema, and the README's picture
+	@$(BIN)/infra graph prod --output docs/images/prod.svg
+
+lock: .venv/.dev ## Look for newer versions of all packages, and lock them with hashes
+	@for set in preview deploy dev; do \
+	  $(STEP) "locking $$set" $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header --output-file requirements/$$set.txt requirements/$$set.in || exit 1; \
+	done
+
+system: ## Install the Debian packages that some tests need
+	@$(STEP) 'system packages' scripts/system
+
+up: .venv/.deploy ## Deploy an environment: make up ENV=dev
+	@pulumi up --stack $(ENV)
+
+clean: ## Delete what was generated, .venv included
+	rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# A stamp a set of packages: a second run does nothing.
+.venv/.%: requirements/%.txt pyproject.toml
+	@scripts/python >/dev/null
+	@$(STEP) 'setting up' scripts/install requirements/$*.txt
+	@touch $@

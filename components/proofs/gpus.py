@@ -1,0 +1,247 @@
+"""Scheduling, GPUs: what device plugins, engines and zones make of a request for them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..catalog.accelerators import accelerators
+from ..catalog.zones import ZONES_COMMAND, lacks, region_of, zones_by_accelerator, zones_in_region
+from ..gpu.node_pool import ACCELERATOR_LABEL
+from ..plan import NodeShape
+from .index import Index
+from .rule import Fault, rule
+from .scheduler import GPU, ZONE, choice, requests, selected_values, taint_misfits
+from .workload import Workload, listed
+
+CAPABILITY = "inference/min-compute-capability"
+"""Annotation of a pod: lowest CUDA compute capability its image is built for."""
+SHARING_LABEL = "cloud.google.com/gke-gpu-sharing-strategy"
+_SHARDS = frozenset({
+    "--num-shard", "--tensor-parallel-size", "-tp", "--tp-size", "--tp",
+    "--pipeline-parallel-size", "-pp", "--pp-size", "--data-parallel-size", "-dp",
+})  # fmt: skip
+"""Flags of TGI, vLLM and SGLang that say over how many GPUs a model is split or copied; their product counts."""
+
+
+@rule("shared-gpu-request", "scheduling", "error")
+def shared_gpu_request(index: Index) -> Iterator[Fault]:
+    """A container that asks for more than one GPU where GPUs are shared.
+
+    With time-sharing or MPS the device plugin refuses any container that asks for more than one `nvidia.com/gpu`: the
+    pod is placed and then fails with UnexpectedAdmissionError, again and again. Two shares would be two slices of one
+    GPU anyway, not two GPUs. Source: GoogleCloudPlatform/container-engine-accelerators@992db812
+    pkg/gpu/nvidia/gpusharing/gpusharing.go:43.
+
+    Fix: ask for one GPU, or run on a pool whose GPUs are not shared.
+    """
+    for verdict in index.scheduler.verdicts:
+        shared = [node for node in verdict.fits if SHARING_LABEL in node.labels]
+        asked = {container["name"]: _gpus(container) for container in verdict.pod.every_container}
+        for name, count in asked.items() if shared else ():
+            if count <= 1:
+                continue
+            pool = shared[0]
+            others = (node for node in index.plan.nodes if GPU in node.allocatable)
+            whole = [node.pool for node in others if SHARING_LABEL not in node.labels]
+            yield Fault(
+                verdict.pod.at("gpus"),
+                f"{verdict.pod.subject}: container {name} asks for {count} {GPU}, but pool {pool.pool} shares its GPUs "
+                f"({pool.labels[SHARING_LABEL]}) and gives a container 1 at most",
+                ("gpus: 1", *([f"runs_on: [{whole[0]}], whose GPUs are whole"] if whole else [])),
+            )
+
+
+@rule("gpu-request-limit", "scheduling", "error")
+def gpu_request_limit(index: Index) -> Iterator[Fault]:
+    """A container whose GPU request and limit differ, or are no whole number.
+
+    The API server refuses the pod: extended resources cannot be overcommitted, so the limit must be set, the request
+    must equal it, and both must be whole. Source: k8s.io/kubernetes pkg/apis/core/validation/validation.go,
+    ValidateResourceRequirements.
+
+    Fix: set the limit only; Kubernetes takes the request from it.
+    """
+    for pod in index.workloads:
+        for container in pod.every_container:
+            resources = container.get("resources") or {}
+            limit = resources.get("limits", {}).get(GPU)
+            request = resources.get("requests", {}).get(GPU, limit)
+            if request is None and limit is None:
+                continue
+            whole = re.fullmatch(r"\d+", str(request)) is not None
+            if str(request) != str(limit) or not whole:
+                given = "no limit" if limit is None else f"a limit of {limit}"
+                yield Fault(
+                    pod.at("gpus"),
+                    f"{pod.subject}: container {container['name']} asks for {request} {GPU} with {given}; the API "
+                    "server refuses anything but the same whole number twice",
+                    (f"set limits and requests of {GPU} to the same whole number",),
+                )
+
+
+@rule("gpu-too-old", "scheduling", "error")
+def gpu_too_old(index: Index) -> Iterator[Fault]:
+    """An image that is not built for a GPU its pod may land on.
+
+    Its kernels are compiled for some CUDA compute capability and later; on an older GPU the engine stops at start with
+    "no kernel image is available for execution on the device". TGI is built for 8.0, 8.6 and 9.0
+    (huggingface/text-generation-inference Dockerfile, TORCH_CUDA_ARCH_LIST); a T4 has 7.5.
+
+    Fix: run on a newer GPU, or use an engine image that is built for this one.
+    """
+    for pod in index.workloads:
+        wanted = pod.annotations.get(CAPABILITY)
+        if wanted is None or float(wanted) == 0:
+            continue
+        for accelerator, pools in _accelerators_of(index, pod).items():
+            known = accelerators().get(accelerator)
+            if known is None or known.compute_capability >= _capability(wanted):
+                continue
+            major, minor = known.compute_capability
+            where = f" (pool {', '.join(pools)})" if pools else ""
+            yield Fault(
+                pod.at("runs_on"),
+                f"{pod.subject}: its image is built for CUDA compute capability {wanted} and later, but "
+                f"{accelerator}{where} has {major}.{minor}: the engine would stop at start",
+                tuple(_newer(index, wanted)),
+            )
+
+
+@rule("zone-without-gpu", "scheduling", "error")
+def zone_without_gpu(index: Index) -> Iterator[Fault]:
+    """A pool or a pod bound to a zone that does not have its GPU.
+
+    Not every zone of a region has every GPU: a pool there cannot grow, and a pod that requires such a zone stays
+    Pending. The zones are a dated table; the live answer is `gcloud compute accelerator-types list`.
+
+    Fix: name zones that have the GPU.
+    """
+    for node in index.plan.nodes:
+        bad = [zone for zone in node.zones if lacks(node.accelerator, zone)]
+        if bad and node.accelerator in accelerators():
+            yield Fault(
+                (*(node.path or ("GpuNodePool", node.pool)), "zones"),
+                f"pool {node.pool} would have nodes in {', '.join(bad)}, which has no {node.accelerator}",
+                _zones_with(node.accelerator, bad[0]),
+            )
+    for pod in index.workloads:
+        zones = selected_values(pod.spec, ZONE)
+        known = [name for name in sorted(selected_values(pod.spec, ACCELERATOR_LABEL)) if name in accelerators()]
+        if zones and known and all(lacks(name, zone) for name in known for zone in zones):
+            yield Fault(
+                pod.at("runs_on"),
+                f"{pod.subject} requires {', '.join(sorted(zones))}, which has no {' or '.join(known)}",
+                _zones_with(known[0], min(zones)),
+            )
+
+
+@rule("more-shards-than-gpus", "scheduling", "error")
+def more_shards_than_gpus(index: Index) -> Iterator[Fault]:
+    """An engine told to split its model over more GPUs than its container has.
+
+    It waits for the missing ones or stops: TGI "sharded, but found only n CUDA devices", vLLM a placement that cannot
+    be met. Counted from --num-shard (TGI), --tensor-parallel-size times --pipeline-parallel-size times
+    --data-parallel-size (vLLM, SGLang). Source: huggingface/text-generation-inference launcher/src/main.rs,
+    find_num_shards.
+
+    Fix: ask for as many GPUs as shards, or leave the flag out.
+    """
+    for pod, name, shards, gpus in _shards(index):
+        if shards > gpus:
+            yield Fault(
+                pod.at("gpus"),
+                f"{pod.subject}: container {name} splits its model over {shards} GPUs and has {gpus}",
+                (f"gpus: {shards}", f"split it over {gpus}" if gpus else "run on a pool with GPUs"),
+            )
+
+
+@rule("idle-gpus", "scheduling", "warning")
+def idle_gpus(index: Index) -> Iterator[Fault]:
+    """An engine told to use fewer GPUs than its container has.
+
+    The others are paid for and reserved, and do nothing. Counted as in more-shards-than-gpus. TGI before 3.3.7 takes
+    one GPU when it is not told how many (huggingface/text-generation-inference#3346), so the number is always passed.
+
+    Fix: split the model over all GPUs, or ask for fewer.
+    """
+    for pod, name, shards, gpus in _shards(index):
+        if shards < gpus:
+            yield Fault(
+                pod.at("gpus"),
+                f"{pod.subject}: container {name} has {gpus} GPUs and splits its model over {shards}: "
+                f"{gpus - shards} would idle",
+                (f"split it over {gpus}", f"gpus: {shards}"),
+            )
+
+
+RULES = (shared_gpu_request, gpu_request_limit, gpu_too_old, zone_without_gpu, more_shards_than_gpus, idle_gpus)
+"""In the order they are told."""
+
+
+def suits(pod: Workload, node: NodeShape) -> bool:
+    """Whether a pool's GPUs are such as the pod needs: not shared where it asks for several, and not too old."""
+    if SHARING_LABEL in node.labels and any(_gpus(container) > 1 for container in pod.every_container):
+        return False
+    known, wanted = accelerators().get(node.accelerator), pod.annotations.get(CAPABILITY)
+    return known is None or wanted is None or known.compute_capability >= _capability(wanted)
+
+
+def _gpus(container: Mapping[str, Any]) -> int:
+    resources = container.get("resources") or {}
+    count = resources.get("limits", {}).get(GPU, resources.get("requests", {}).get(GPU, 0))
+    return int(count) if str(count).isdigit() else 0
+
+
+def _accelerators_of(index: Index, pod: Workload) -> dict[str, list[str]]:
+    """The GPUs a pod may land on with their pools; those it selects by name where no pool is known."""
+    found: dict[str, list[str]] = defaultdict(list)
+    if not index.plan.nodes:
+        return {name: [] for name in sorted(selected_values(pod.spec, ACCELERATOR_LABEL))}
+    for node, unselected in index.scheduler.selection(pod) if GPU in requests(pod.spec) else ():
+        if node.accelerator and not (unselected or taint_misfits(pod, node)):
+            found[node.accelerator].append(node.pool)
+    return found
+
+
+def _newer(index: Index, wanted: str) -> Iterator[str]:
+    able = [gpu.name for gpu in accelerators().values() if gpu.compute_capability >= _capability(wanted)]
+    if pools := [node.pool for node in index.plan.nodes if node.accelerator in able]:
+        yield f"runs_on: {choice(pools)}"
+    yield f"a pool of {listed(able)}"
+    yield "an engine image built for this GPU"
+
+
+def _capability(text: str) -> tuple[int, int]:
+    major, _, minor = text.partition(".")
+    return int(major), int(minor or 0)
+
+
+def _zones_with(accelerator: str, zone: str) -> tuple[str, ...]:
+    here = zones_in_region(accelerator, region_of(zone))
+    anywhere = zones_by_accelerator().get(accelerator, ())
+    best = f"use {listed(here)}" if here else f"use a zone of another region: {listed(anywhere)}" if anywhere else ""
+    return tuple(text for text in (best, f"ask the live list: {ZONES_COMMAND}") if text)
+
+
+def _shards(index: Index) -> Iterator[tuple[Workload, str, int, int]]:
+    """Every container that is told how many GPUs to use: its pod, name, that number, and the GPUs it has."""
+    for pod in index.workloads:
+        for container in pod.containers:
+            arguments = (*container.get("command", ()), *container.get("args", ()))
+            if shards := _shard_count(arguments):
+                yield pod, container["name"], shards, _gpus(container)
+
+
+def _shard_count(arguments: tuple[str, ...]) -> int:
+    """The product of the shard flags; 0 when there is none."""
+    product = 0
+    for position, argument in enumerate(arguments):
+        flag, _, value = argument.partition("=")
+        if flag in _SHARDS:
+            text = value or (arguments[position + 1] if position + 1 < len(arguments) else "")
+            if text.isdigit():
+                product = (product or 1) * int(text)
+    return product

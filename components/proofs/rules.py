@@ -1,0 +1,23 @@
+"""Every rule, and the proof of a plan by all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ..plan import Plan
+from . import capacity, gpus, hardening, images, names, scheduling, services, traffic
+from .finding import Finding
+from .index import Index
+from .rule import Rule
+
+_MODULES = (names, scheduling, gpus, capacity, services, traffic, hardening, images)
+RULES: Mapping[str, Rule] = MappingProxyType({rule.id: rule for module in _MODULES for rule in module.RULES})
+"""Every rule by its id, in the order they are told where the plan does not decide."""
+
+
+def prove(plan: Plan) -> list[Finding]:
+    """Everything the rules find in a plan: errors first, then in the plan's order, pools before components."""
+    index = Index(plan)
+    found = [finding for rule in RULES.values() for finding in rule.check(index)]
+    return sorted(found, key=lambda finding: (finding.severity != "error", index.position(finding.path)))

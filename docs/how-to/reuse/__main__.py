@@ -1,0 +1,77 @@
+"""One gated model on a GKE cluster of its own: a whole Pulumi program on top of four components."""
+
+import json
+
+import pulumi
+import pulumi_gcp as gcp
+import pulumi_kubernetes as kubernetes
+from inference_components.gpu.cluster import GkeClusterConfig
+from inference_components.gpu.node_pool import GpuNodePoolConfig, Nodes
+from inference_components.gpu.resources import GkeCluster, GpuNodePool
+from inference_components.serving.config import ModelServerConfig
+from inference_components.serving.resources import ModelServer
+from inference_components.serving.tgi import TgiEngine
+from inference_components.tenancy.resources import Namespace
+
+config = pulumi.Config()
+project = config.require("project")
+hf_token = config.require_secret("hf_token")  # before anything is registered: a missing one leaves nothing half done
+google = gcp.Provider("google", project=project)
+
+cluster = GkeCluster(
+    "demo",
+    GkeClusterConfig(name="demo", project=project, location="us-central1", zones=("us-central1-a", "us-central1-c")),
+    opts=pulumi.ResourceOptions(providers=[google]),
+)
+pool = GpuNodePool(
+    "l4",
+    GpuNodePoolConfig(accelerator="nvidia-l4", machine_type="g2-standard-12", nodes=Nodes(max=2)),
+    cluster=cluster,
+    opts=pulumi.ResourceOptions(providers=[google]),
+)
+
+
+def kubeconfig(known: list[str]) -> str:
+    """How kubectl and Pulumi reach the cluster; Google's plugin logs in, so no credential enters the state."""
+    endpoint, certificate = known
+    login = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "gke-gcloud-auth-plugin",
+        "provideClusterInfo": True,
+        "interactiveMode": "Never",
+    }
+    address = {"server": f"https://{endpoint}", "certificate-authority-data": certificate}
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "demo", "cluster": address}],
+        "users": [{"name": "demo", "user": {"exec": login}}],
+        "contexts": [{"name": "demo", "context": {"cluster": "demo", "user": "demo"}}],
+        "current-context": "demo",
+    }
+    return json.dumps(content)
+
+
+inside = kubernetes.Provider(
+    "demo",
+    kubeconfig=pulumi.Output.all(cluster.endpoint, cluster.ca_certificate).apply(kubeconfig),
+    # Known at preview and never changed: without it a new endpoint would replace every object.
+    cluster_identifier=cluster.output("identifier"),
+    enable_config_map_mutable=True,
+    enable_secret_mutable=True,
+)
+namespace = Namespace("inference", opts=pulumi.ResourceOptions(providers=[inside]))
+llama = ModelServer(
+    "llama",
+    ModelServerConfig(
+        model="meta-llama/Llama-3.1-8B-Instruct",
+        revision="0e9e39f249a16976918f6564b8830bc894c89659",
+        engine=TgiEngine(version="3.3.6", max_total_tokens=4096),
+        namespace="inference",
+    ),
+    runs_on=[pool],
+    hf_token=hf_token,
+    opts=pulumi.ResourceOptions(providers=[inside], depends_on=[namespace]),
+)
+
+pulumi.export("url", llama.url)

@@ -1,0 +1,275 @@
+"""What the tools print: findings as advice, figures as one table, and the same as JSON.
+
+Results go to stdout, errors to stderr. Text that comes from files is made safe to print.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from components.errors import dotted
+
+from .environments import Loaded
+from .overview import Gpus, count_objects, gpu_ranges, models
+from .stackfile import StackError
+
+if TYPE_CHECKING:
+    from components.proofs.finding import Finding
+
+    from .prove import Verdict
+    from .yamlfile import Located
+
+PROVED, FINDINGS, BAD_INPUT = 0, 1, 2
+"""Exit codes."""
+_LINE_START = "\r\x1b[2K"
+"""Go to the line's beginning and clear it (ECMA-48)."""
+_COLORS = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
+
+
+class ClosedPipeError(Exception):
+    """Nobody reads the output any more, as in `infra check | head`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands: `stacks/Pulumi.dev.yaml:9  models.llama`."""
+
+    file: Path
+    line: int | None
+    at: str
+
+    def __str__(self) -> str:
+        spot = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return f"{spot}  {self.at}" if self.at else spot
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `infra check` found out about one environment: either it could not be read, or it was proved.
+
+    Attributes:
+        name: the environment.
+        file: its file.
+        refused: what is wrong with the file.
+        loaded: the environment, when its file is good.
+        verdict: what the proofs say of it.
+    """
+
+    name: str
+    file: Path
+    refused: StackError | None = None
+    loaded: Loaded | None = None
+    verdict: Verdict | None = None
+
+    @property
+    def problems(self) -> Sequence[Located]:
+        """What is wrong with the file, by line."""
+        return self.refused.problems if self.refused else ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the proofs found, errors first and each in the order of the file."""
+        if self.verdict is None:
+            return ()
+        return tuple(
+            finding
+            for group in (self.verdict.errors, self.verdict.warnings)
+            for finding in sorted(group, key=lambda one: self.place(one).line or 0)
+        )
+
+    @property
+    def exit_code(self) -> int:
+        """0 proved, 1 findings, 2 bad input."""
+        if self.verdict is None:
+            return BAD_INPUT
+        return FINDINGS if self.verdict.errors else PROVED
+
+    @cached_property
+    def gpus(self) -> tuple[Gpus, ...]:
+        """GPUs it can have."""
+        return gpu_ranges(self.loaded.environment, self.loaded.plan) if self.loaded else ()
+
+    @property
+    def objects(self) -> int:
+        """Kubernetes objects in its plan."""
+        return count_objects(self.loaded.plan.parts) if self.loaded else 0
+
+    @property
+    def models(self) -> int:
+        """Models in its plan."""
+        return sum(1 for _ in models(self.loaded.plan)) if self.loaded else 0
+
+    def place(self, finding: Finding) -> Place:
+        """Where a finding stands."""
+        line = self.loaded.stack.line(finding.path) if self.loaded else None
+        return Place(self.file, line, dotted(finding.path))
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """Colour where a person looks at a terminal, and none elsewhere (no-color.org)."""
+
+    on: bool
+
+    @classmethod
+    def of(cls, stream: TextIO) -> Paint:
+        """The paint for a stream."""
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return cls(not plain and stream is not None and stream.isatty())
+
+    def __call__(self, text: str, *styles: str) -> str:
+        """The text in some styles."""
+        codes = ";".join(_COLORS[style] for style in styles)
+        return f"\x1b[{codes}m{text}\x1b[0m" if self.on and codes and text else text
+
+
+def say(line: str = "", *, file: TextIO | None = None) -> None:
+    """Print a line to stdout, or to another stream.
+
+    Raises:
+        ClosedPipeError: when nobody reads it any more.
+    """
+    stream = sys.stdout if file is None else file
+    try:
+        if stream is not None:  # a caller may have closed it
+            stream.write(line + "\n")
+    except BrokenPipeError:
+        raise ClosedPipeError from None
+
+
+def complain(line: str) -> None:
+    """Print a line to stderr."""
+    say(line, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def status(doing: str) -> Iterator[None]:
+    """Say what is being done while it is, to a person at a terminal: large environments take seconds."""
+    stream = sys.stderr
+    if stream is None or not stream.isatty():
+        yield
+        return
+    stream.write(f"{_LINE_START}  {printable(doing)} …")
+    stream.flush()
+    try:
+        yield
+    finally:
+        stream.write(_LINE_START)
+
+
+def printable(text: str) -> str:
+    """Text from a file without what would steer a terminal: control characters are shown, not obeyed."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def problem_lines(checked: Checked, paint: Paint, *, short: bool = False) -> Iterator[str]:
+    """What is wrong with a file."""
+    for line, problem in checked.problems:
+        place = Place(checked.file, line, dotted(problem.path))
+        if short:
+            yield printable(f"{place}  {problem.message}")
+        else:
+            yield _heading(place, paint)
+            yield "  " + printable(problem.message)
+
+
+def finding_lines(checked: Checked, paint: Paint, *, short: bool = False) -> Iterator[str]:
+    """What the proofs found: what would happen, and what fixes it."""
+    for finding in checked.findings:
+        place = checked.place(finding)
+        if short:
+            fixes = f"; {'; or '.join(finding.remedies)}" if finding.remedies else ""
+            yield printable(f"{place}  [{finding.rule}] {finding.severity}: {finding.message}{fixes}")
+            continue
+        color = "red" if finding.severity == "error" else "yellow"
+        kind = "" if finding.severity == "error" else f"  {paint('warning', color)}"
+        yield f"{_heading(place, paint)}  {paint(f'[{finding.rule}]', color)}{kind}"
+        yield "  " + printable(finding.message)
+        if len(finding.remedies) == 1:
+            yield f"  fix: {printable(finding.remedies[0])}"
+        elif finding.remedies:
+            yield "  fix, best first:"
+            yield from (f"    {printable(remedy)}" for remedy in finding.remedies)
+        yield "  " + paint(f"docs/proofs/{finding.rule}.md", "dim")
+
+
+def table(checks: Sequence[Checked], paint: Paint) -> Iterator[str]:
+    """One row an environment: what it is, and whether it is proved."""
+    head = ("environment", "models", "objects", "GPUs, min–max", "proofs")  # noqa: RUF001 - as print has it
+    rows = [_row(checked) for checked in checks]
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head) - 1)]
+    for row in (head, *rows):
+        cells = [
+            cell.rjust(width) if 1 <= column <= 2 else cell.ljust(width)  # noqa: PLR2004 - the two columns of numbers
+            for column, (cell, width) in enumerate(zip(row[:-1], widths, strict=True))
+        ]
+        # Spaces on the right of empty last cells would end up in copied text.
+        line = "  " + "  ".join((*cells, row[-1])).rstrip()
+        yield paint(line, "dim") if row is head else line
+
+
+def as_json(checked: Checked) -> dict[str, Any]:
+    """One environment for machines."""
+    verdict = checked.verdict
+    return {
+        "environment": checked.name,
+        "file": str(checked.file),
+        "exit_code": checked.exit_code,
+        "models": checked.models,
+        "objects": checked.objects,
+        "gpus": [
+            {"accelerator": gpu.accelerator, "provisioning": gpu.bought, "min": gpu.min, "max": gpu.max}
+            for gpu in checked.gpus
+        ],
+        "problems": [
+            {"line": line, "at": dotted(problem.path), "path": list(problem.path), "message": problem.message}
+            for line, problem in checked.problems
+        ],
+        "findings": [finding.as_json() | {"line": checked.place(finding).line} for finding in checked.findings],
+        "waived": [waived.as_json() for waived in verdict.waived] if verdict else [],
+        "rules_held": verdict.held if verdict else 0,
+    }
+
+
+def _heading(place: Place, paint: Paint) -> str:
+    return paint(printable(str(place)), "bold")
+
+
+def _row(checked: Checked) -> tuple[str, ...]:
+    if checked.verdict is None:
+        count = len(checked.problems)
+        return (checked.name, "–", "–", "–", f"not read: {counted(count, 'problem')}")  # noqa: RUF001
+    gpus = ", ".join(str(gpu) for gpu in checked.gpus) or "none"
+    return (checked.name, f"{checked.models:,}", f"{checked.objects:,}", gpus, proofs_in_words(checked.verdict))
+
+
+def proofs_in_words(verdict: Verdict) -> str:
+    """`all 20 hold, 2 warnings (1 waived until 2027-01-31)`."""
+    words = [counted(len(verdict.errors), "error")] if verdict.errors else [f"all {verdict.held} hold"]
+    words += [counted(len(verdict.warnings), "warning")] if verdict.warnings else []
+    waived = ""
+    if verdict.waived:
+        waived = f" ({len(verdict.waived)} waived until {min(one.until for one in verdict.waived).isoformat()})"
+    return ", ".join(words) + waived
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def bytes_in_words(count: int) -> str:
+    """`12 kB`, `1.6 MB`."""
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{max(1, round(count / 1e3))} kB"  # noqa: PLR2004
+
+
+def worst(checks: Iterable[Checked]) -> int:
+    """The exit code for several environments: what could not be read counts most."""
+    return max((checked.exit_code for checked in checks), default=PROVED)

@@ -1,0 +1,67 @@
+"""The control plane for people: `start [ENV]` leaves one running, `stop` ends it, `crds` fetches definitions."""
+
+from __future__ import annotations
+
+import sys
+
+from .binaries import MissingTool
+from .cluster import Cluster, is_running, run_folder
+from .crds import fetch
+from .deploy import nodes_of, surroundings
+from .environments import shipped
+from .nodes import add_nodes, node_manifests, system_pool
+from .place import say
+
+FOLDER = run_folder() / "cluster"
+
+
+def start(environment: str | None) -> int:
+    """Start one control plane with the nodes of an environment, or with a system pool only, and leave it running."""
+    cluster = Cluster(FOLDER)
+    if is_running(FOLDER):
+        say("one is running already")
+    else:
+        cluster.stop()
+        cluster.start(owned=False)
+        if environment:
+            plan = shipped(environment).plan
+            surroundings(cluster.api, plan)
+            nodes_of(cluster.api, plan)
+        else:
+            add_nodes(cluster.api, node_manifests(system_pool()))
+        for reason in cluster.missing.values():
+            say(reason)
+    print(f"export KUBECONFIG={cluster.kubeconfig}")  # noqa: T201 - the result, for a shell to evaluate
+    print(f'export PATH="{cluster.programs}:$PATH"  # has kubectl')  # noqa: T201
+    return 0
+
+
+def stop() -> int:
+    """Stop it."""
+    say("stopped" if is_running(FOLDER) else "none was running")
+    Cluster(FOLDER).stop()
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; 2 for a wrong one."""
+    try:
+        match arguments:
+            case ["start", *rest] if len(rest) <= 1:
+                return start(rest[0] if rest else None)
+            case ["stop"]:
+                return stop()
+            case ["crds"]:
+                problems = list(fetch())
+                for problem in problems:
+                    say(problem)
+                return 1 if problems else 0
+    except MissingTool as error:
+        say(str(error))
+        return 1
+    say("give one of: start [ENV], stop, crds")
+    return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

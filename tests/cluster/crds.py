@@ -1,0 +1,171 @@
+"""Custom resource definitions: which the tests need, where each comes from, and whether it can be had here."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache as once
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .binaries import MissingTool, go
+from .place import HERE, REPOSITORY, cache, say
+
+TABLE = HERE / "crds.tsv"
+_SECONDS = 60
+_NOTE = (
+    "DERIVED from datreeio/CRDs-catalog cloud.google.com/computeclass_v1.json (MIT); not a GKE-published file; "
+    "scope and names from GKE docs"
+)
+_YAML_WIDTH = 200
+
+
+class Unavailable(RuntimeError):
+    """A definition that cannot be had here, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One file of definitions.
+
+    Attributes:
+        file: its name, wherever it is kept.
+        kind: `module` for a file of a Go module, `url` for one of a release, `schema` for a JSON schema at a URL from
+            which the definition is made.
+        source: `<module>@<version> <path>`, or the URL.
+        sha256: of the file.
+    """
+
+    file: str
+    kind: str
+    source: str
+    sha256: str
+
+
+def definitions() -> list[Definition]:
+    """The table: one row a file."""
+    with TABLE.open(encoding="utf-8") as file:
+        rows = csv.DictReader(file, delimiter="\t")
+        return [Definition(row["file"], row["kind"], row["source"], row["sha256"]) for row in rows]
+
+
+def folders() -> list[Path]:
+    """Where files that are in no Go module are looked for, first one first."""
+    given = os.environ.get("CRDS_DIR")
+    return [*([Path(given)] if given else []), cache() / "crds", REPOSITORY.parent / "shared" / "crds"]
+
+
+def content(definition: Definition) -> bytes:
+    """The file, from its Go module or from one of `folders()`.
+
+    Raises:
+        Unavailable: when it is in none of them, or is another file of that name.
+    """
+    if definition.kind == "module":
+        module, _, path = definition.source.partition(" ")
+        return _checked(definition, Path(_module_folder(module)) / path)
+    found = [folder / definition.file for folder in folders() if (folder / definition.file).is_file()]
+    if not found:
+        raise Unavailable(f"{definition.file} is not here; run `make crds`, or set CRDS_DIR to a folder that has it")
+    return _checked(definition, found[0])
+
+
+def resources(definition: Definition) -> list[dict[str, Any]]:
+    """The definitions in a file."""
+    return [document for document in yaml.load_all(content(definition), _LOADER) if document]
+
+
+def fetch(target: Path | None = None) -> Iterator[str]:
+    """Get every file that no Go module has from its project, and check it.
+
+    Args:
+        target: folder to keep them in. Omitted: `CRDS_DIR`, or else one that later runs look into.
+
+    Yields:
+        What could not be had, a line each.
+    """
+    folder = target or folders()[0]
+    folder.mkdir(parents=True, exist_ok=True)
+    for definition in definitions():
+        path = folder / definition.file
+        if definition.kind == "module" or (path.is_file() and _sha256(path.read_bytes()) == definition.sha256):
+            continue
+        try:
+            with urllib.request.urlopen(definition.source, timeout=_SECONDS) as answer:  # noqa: S310 - the table's own
+                data: bytes = answer.read()
+        except OSError as error:
+            yield f"{definition.file}: {definition.source}: {error}"
+            continue
+        if definition.kind == "schema":
+            data = _compute_class(json.loads(data))
+        if _sha256(data) != definition.sha256:
+            yield f"{definition.file}: {definition.source} is not the file the table names; nothing was kept"
+            continue
+        partial = path.with_suffix(".new")
+        partial.write_bytes(data)
+        partial.replace(path)
+        say(f"{definition.file} is in {folder}")
+
+
+def _checked(definition: Definition, path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Unavailable(f"{definition.file}: {error}") from None
+    if _sha256(data) != definition.sha256:
+        raise Unavailable(f"{path} is not the file {TABLE.name} names: its SHA-256 differs; run `make crds`")
+    return data
+
+
+@once
+def _module_folder(module: str) -> str:
+    if shutil.which("go") is None:
+        raise Unavailable(f"{module} is a Go module, and `go` is not on PATH; see https://go.dev/dl")
+    try:
+        return str(json.loads(go("mod", "download", "-json", module))["Dir"])
+    except MissingTool as error:
+        raise Unavailable(str(error)) from None
+
+
+def _compute_class(schema: dict[str, Any]) -> bytes:
+    """GKE's ComputeClass, of which Google publishes no file: a dump of its schema, put into a definition.
+
+    `additionalProperties: false` goes: the API server forbids it beside `properties`, and prunes by itself.
+    """
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": _without_closed(schema)},
+        "subresources": {"status": {}},
+    }
+    names = {"kind": "ComputeClass", "listKind": "ComputeClassList", "plural": "computeclasses", "singular": "computeclass"}  # fmt: skip
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "computeclasses.cloud.google.com", "annotations": {"note": _NOTE}},
+        "spec": {"group": "cloud.google.com", "scope": "Cluster", "names": names, "versions": [version]},
+    }
+    return yaml.safe_dump(definition, sort_keys=False, width=_YAML_WIDTH).encode()
+
+
+def _without_closed(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_closed(value) for key, value in node.items() if (key, value) != _CLOSED}
+    return [_without_closed(value) for value in node] if isinstance(node, list) else node
+
+
+_CLOSED = ("additionalProperties", False)
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

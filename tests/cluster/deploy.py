@@ -1,0 +1,150 @@
+"""Objects into the cluster in a plan's order, as `pulumi up` does, and out of it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from components.plan import Plan
+
+from .api import Api, until
+from .environments import manifests
+from .nodes import add_nodes, node_manifests, system_pool
+
+_SKIP_AWAIT = "pulumi.com/skipAwait"
+_KEPT = ("default", "kube-system", "kube-public", "kube-node-lease")
+_CLUSTER_KINDS = (
+    ("v1", "Node"),
+    ("v1", "PersistentVolume"),
+    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
+    ("rbac.authorization.k8s.io/v1", "ClusterRole"),
+    ("scheduling.k8s.io/v1", "PriorityClass"),
+    ("cloud.google.com/v1", "ComputeClass"),
+)
+_OURS = {"labelSelector": "app.kubernetes.io/managed-by=inference"}
+
+
+def surroundings(api: Api, plan: Plan) -> None:
+    """What a plan finds in the cluster and does not make as an object: the namespaces of charts and of gateways."""
+    made = {(item.kind, item.namespace, item.object_name) for _, item in plan.objects()}
+    spaces = {str(item.properties["namespace"]) for _, item in plan.items() if item.is_chart}
+    spaces |= {item.namespace for _, item in plan.objects() if item.namespace}
+    for space in sorted(spaces - set(_KEPT)):
+        if ("Namespace", "", space) not in made:
+            api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
+
+
+def nodes_of(api: Api, plan: Plan) -> None:
+    """Every node the plan's pools can grow to, and those of a system pool."""
+    add_nodes(api, [node for shape in (system_pool(), *plan.nodes) for node in node_manifests(shape)])
+
+
+def apply_plan(api: Api, plan: Plan, *, wait: bool = False, writes: int | None = None) -> None:
+    """Apply every object that the server knows, in the plan's order.
+
+    Args:
+        api: the server.
+        plan: what to apply.
+        wait: whether to wait for each object as Pulumi does before the next is written.
+        writes: stop after so many changes, as a deployment that was interrupted; `None` for all of them.
+
+    Raises:
+        ApiError: when the server refuses one.
+    """
+    surroundings(api, plan)
+    changed = 0
+    for _, wanted in manifests(plan):
+        if changed == writes:
+            break
+        if not api.serves(wanted["apiVersion"], wanted["kind"]):
+            continue
+        before = api.find(wanted)
+        written = api.apply(wanted).object
+        changed += is_changed(before, written)
+        if wait:
+            await_ready(api, written)
+
+
+def is_changed(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
+    """Whether a write changed what its writer decides; what controllers report meanwhile does not count."""
+    return before is None or _decided(before) != _decided(after)
+
+
+def _decided(written: dict[str, Any]) -> dict[str, Any]:
+    noise = ("resourceVersion", "managedFields")
+    metadata = {key: value for key, value in written["metadata"].items() if key not in noise}
+    notes = metadata.get("annotations", {})
+    metadata["annotations"] = {k: v for k, v in notes.items() if k != "deployment.kubernetes.io/revision"}
+    return {**{key: value for key, value in written.items() if key != "status"}, "metadata": metadata}
+
+
+def await_ready(api: Api, written: dict[str, Any], seconds: float = 120) -> None:
+    """Wait as Pulumi does: for a Deployment's pods, and for a Service's endpoints."""
+    if written["metadata"].get("annotations", {}).get(_SKIP_AWAIT) == "true":
+        return
+    name = f"{written['kind']} {written['metadata']['name']}"
+    if written["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
+        until(f"rollout of {name}", lambda: is_rolled_out(api.find(written)), seconds)
+    elif written["kind"] == "Service" and written["spec"].get("selector"):
+        until(f"ready endpoint of {name}", lambda: ready_endpoints(api, written), seconds)
+
+
+def is_rolled_out(controller: dict[str, Any] | None) -> bool:
+    """What `kubectl rollout status` waits for (k8s.io/kubectl pkg/polymorphichelpers/rollout_status.go)."""
+    if controller is None:
+        return False
+    status, spec = controller.get("status", {}), controller["spec"]
+    if status.get("observedGeneration", 0) < controller["metadata"]["generation"]:
+        return False
+    if controller["kind"] == "DaemonSet":
+        wanted = status.get("desiredNumberScheduled", 0)
+        return bool(status.get("updatedNumberScheduled", 0) == wanted == status.get("numberAvailable", 0))
+    wanted = spec.get("replicas", 1)
+    counts = {status.get(field, 0) for field in ("updatedReplicas", "replicas", "availableReplicas")}
+    return counts == {wanted}
+
+
+def ready_endpoints(api: Api, service: dict[str, Any]) -> set[str]:
+    """The names of the pods that a Service leads to."""
+    metadata = service["metadata"]
+    slices = api.list(
+        "discovery.k8s.io/v1",
+        "EndpointSlice",
+        metadata["namespace"],
+        labelSelector=f"kubernetes.io/service-name={metadata['name']}",
+    )
+    return {
+        endpoint["targetRef"]["name"]
+        for found in slices
+        for endpoint in found.get("endpoints") or ()
+        if endpoint["conditions"].get("ready")
+    }
+
+
+def wipe(api: Api) -> None:
+    """Take everything out of the cluster that a plan or `nodes_of` put into it."""
+    spaces = [space for space in api.list("v1", "Namespace") if space["metadata"]["name"] not in _KEPT]
+    for space in spaces:
+        name = space["metadata"]["name"]
+        # Whatever drains politely would take its time: here nobody is served.
+        for api_version, kind in (("apps/v1", "Deployment"), ("apps/v1", "DaemonSet"), ("apps/v1", "StatefulSet")):
+            api.delete_all(api_version, kind, name)
+        api.delete_all("v1", "Pod", name, gracePeriodSeconds=0)
+        api.delete(space)
+    for api_version, kind in _CLUSTER_KINDS:
+        if not api.serves(api_version, kind):
+            continue
+        everything = kind in ("Node", "PersistentVolume")
+        _delete_each(api, api.list(api_version, kind, **({} if everything else _OURS)))
+
+    def gone() -> bool:
+        left = [space for space in api.list("v1", "Namespace") if space["metadata"]["name"] not in _KEPT]
+        return not left and not api.list("v1", "Node")
+
+    until("empty cluster", gone, 120)
+
+
+def _delete_each(api: Api, found: Iterable[dict[str, Any]]) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(api.delete, found))

@@ -1,0 +1,103 @@
+"""Nodes as GKE would make them from a plan's pools, for KWOK to keep Ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
+from typing import Any
+
+from components.catalog.machines import machine_types
+from components.catalog.node_reservations import allocatable
+from components.plan import NodeShape
+
+from .api import Api, until
+
+POOL = "tests.inference/pool"
+"""Annotation of a node: the pool of the plan it was made from."""
+_UNBOUNDED = 12
+"""Nodes of a pool that nothing bounds."""
+_PODS = 110
+"""Pods a node of GKE takes by default."""
+_MACHINE = "e2-standard-8"
+
+
+def system_pool(zones: Sequence[str] = ("us-central1-a",)) -> NodeShape:
+    """The pool every cluster has besides those of the plan: no GPU, no taint."""
+    machine = machine_types()[_MACHINE]
+    labels = {
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": machine.architecture,
+        "node.kubernetes.io/instance-type": machine.name,
+        "topology.kubernetes.io/region": zones[0].rpartition("-")[0],
+        "cloud.google.com/gke-nodepool": "system",
+        "cloud.google.com/machine-family": machine.family,
+        "cloud.google.com/gke-provisioning": "standard",
+    }
+    room = allocatable(machine, disk_gb=100, local_ssds=0)
+    return NodeShape("system", labels, (), room, tuple(zones), 3, 3, "on-demand")
+
+
+def node_manifests(shape: NodeShape, count: int | None = None) -> list[dict[str, Any]]:
+    """Nodes of a pool, as many as it can grow to, spread over its zones as GKE does."""
+    wanted = count if count is not None else shape.max_nodes or _UNBOUNDED
+    zones = islice(cycle(shape.zones or ("us-central1-a",)), wanted)
+    return [_node(shape, f"{shape.pool}-{number}", zone) for number, zone in enumerate(zones)]
+
+
+def _node(shape: NodeShape, name: str, zone: str) -> dict[str, Any]:
+    room = {
+        resource: f"{round(amount * 1000)}m" if resource == "cpu" else str(int(amount))
+        for resource, amount in shape.allocatable.items()
+    } | {"pods": str(_PODS)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {**shape.labels, "kubernetes.io/hostname": name, "topology.kubernetes.io/zone": zone},
+            "annotations": {POOL: shape.pool},
+        },
+        "spec": {
+            "taints": [{"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in shape.taints]
+        },
+        "status": {"allocatable": room, "capacity": room},
+    }
+
+
+def add_nodes(api: Api, nodes: Iterable[dict[str, Any]]) -> None:
+    """Create nodes and wait until the scheduler may use them."""
+    made = list(nodes)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(api.create, made))
+    names = {node["metadata"]["name"] for node in made}
+
+    def usable() -> bool:
+        ready = {node["metadata"]["name"] for node in api.list("v1", "Node") if _is_usable(node)}
+        return names <= ready
+
+    until(f"ready nodes {', '.join(sorted(names))}", usable)
+
+
+def remove_nodes(api: Api, names: Iterable[str]) -> None:
+    """Take nodes away as a cloud does: their kubelets end the pods, then they are gone."""
+    gone = set(names)
+    for name in gone:
+        api.delete({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
+    for pod in api.list("v1", "Pod"):
+        if pod["spec"].get("nodeName") in gone:
+            api.delete(pod, gracePeriodSeconds=0)
+
+
+def pool_of(api: Api) -> dict[str, str]:
+    """Which pool each node belongs to."""
+    return {
+        node["metadata"]["name"]: node["metadata"].get("annotations", {}).get(POOL, "") for node in api.list("v1", "Node")
+    }
+
+
+def _is_usable(node: dict[str, Any]) -> bool:
+    ready = any(entry["type"] == "Ready" and entry["status"] == "True" for entry in node["status"].get("conditions", ()))
+    return ready and not any(
+        taint["key"].startswith("node.kubernetes.io/") for taint in node["spec"].get("taints", ())
+    )

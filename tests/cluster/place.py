@@ -1,0 +1,24 @@
+"""Where the control plane's files are: what is built is kept outside the repository, what runs beside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent.parent
+MODULE = HERE / "control-plane"
+"""The Go module whose tools are the control plane."""
+
+
+def cache() -> Path:
+    """The folder of everything that is built or downloaded; deleting it is always safe when nothing runs."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inference-e2e"
+
+
+def say(message: str) -> None:
+    """Tell a person who waits what goes on, past pytest's capture."""
+    print(f"control plane: {message}", file=_OUT, flush=True)  # noqa: T201
+
+
+_OUT = os.fdopen(os.dup(2), "w", encoding="utf-8")
