@@ -15,7 +15,8 @@ from typing import Any
 Path = tuple[str | int, ...]
 
 _SECRET_WORD = re.compile(
-    r"(^|[_.-])(token|secret|password|passwd|passphrase|credentials?|(api|access|private|secret)[_-]?key)$", re.IGNORECASE
+    r"(^|[_.-])(token|secret|password|passwd|passphrase|credentials?|(api|access|private|secret)[_-]?key)$",
+    re.IGNORECASE,
 )
 _SECRET_VALUE = re.compile(
     # hf_transfer is a package that images install, not a token.
@@ -27,7 +28,7 @@ _SECRET_FLAG = re.compile(
 _SHOWN = 60
 _LISTED = 40
 _LISTED_BESIDE_A_GUESS = 8
-PLAIN_SECRET = (
+PLAINTEXT_ADVICE = (
     "a credential must not be written in plain text; take it out, revoke it, and let hf_token say where the Hub's "
     "token is kept (`pulumi config set --secret inference:hf_token` keeps one encrypted in the stack)"
 )

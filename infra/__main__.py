@@ -17,12 +17,11 @@ from components.errors import ConfigError, Problem
 from components.gpu.cluster import GkeClusterConfig, GkeExistingConfig, KubeconfigConfig, cluster_identifier
 from components.plan import Plan
 from components.resources import Component
-from infra.assemble import assemble
 from infra.environment import Environment, secret_keys
 from infra.kubeconfig import gke_kubeconfig, kubeconfig_file
+from infra.planning import planned
 from infra.preflight import missing
 from infra.prove import prove_environment
-from infra.validate import environment_of
 
 NAMESPACE = "inference"
 
@@ -37,8 +36,7 @@ def main() -> None:
     name = pulumi.get_stack()
     try:
         values, secret_names = _stack_values()
-        environment = environment_of(values)
-        plan = assemble(environment, name, secret_names)
+        environment, plan = planned(values, name, secret_names)
         _refuse_unproved(environment, plan)
         # All secrets before the first registration: one that is missing in the middle leaves half a deployment.
         config = pulumi.Config(NAMESPACE)

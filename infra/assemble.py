@@ -105,8 +105,9 @@ class _Assembly:
                 partial(node_shape, name, config, location=self.location, cluster_zones=self.zones, path=path),
             )
             if shape:
-                # Autopilot taints its nodes too, and adds the tolerations to pods by itself.
-                self.nodes[name] = replace(shape, taints=()) if self.environment.autopilot else shape
+                # Autopilot adds tolerations to pods by itself, and nodes as long as pods need them.
+                on_autopilot = self.environment.autopilot
+                self.nodes[name] = replace(shape, taints=(), max_nodes=None) if on_autopilot else shape
             if config.exists or self.environment.autopilot or not self.environment.on_gke:
                 continue
             build = partial(
@@ -236,16 +237,13 @@ class _Assembly:
             for space in {item.namespace for item in part.items} - {""}:
                 found.setdefault(space, []).append(part)
         result = []
-        for name in [
-            *declared,
-            *sorted(found.keys() - declared.keys()),
-        ]:
+        for name in [*declared, *sorted(found.keys() - declared.keys())]:
             path = ("namespaces", name)
             config = declared.get(name, NamespaceConfig())
             if "pod_security" not in config.model_fields_set:
                 config = config.with_changes(pod_security=strictest_level(found.get(name, ()), name))
-            part = self.found.attempt(path, partial(namespace, name, config, after=self.base, path=path))
-            result += [part] if part else []
+            made = self.found.attempt(path, partial(namespace, name, config, after=self.base, path=path))
+            result += [made] if made else []
         return result
 
     def _routes(self, models: dict[str, Part]) -> list[Part]:

@@ -32,6 +32,7 @@ HELM_SECONDS_A_MEGABYTE = 0.8
 """Where helm is not on PATH: `helm template` of 9,000 plain objects on two idle cores."""
 _MODELS_A_POOL = 25
 _CHECKS = 5
+_RUNS = 3
 _MEMORY = "/dev/shm"  # noqa: S108 - only to make temporary folders in, under names of their own
 _DAY = date(2026, 1, 1)
 _TGI = """\
@@ -129,7 +130,6 @@ def measure(models: int, folder: Path) -> Row:
     from .stackfile import load_stack  # noqa: PLC0415
     from .validate import environment_of  # noqa: PLC0415
 
-    gc.disable()  # as the command line does
     path = folder / "Pulumi.fleet.yaml"
     path.write_text("".join(fleet(models)))
 
@@ -160,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--one", nargs=2, metavar=("MODELS", "DIR"), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.one:
+        gc.disable()  # as the command line does
         models, folder = int(given.one[0]), Path(given.one[1])
         with tempfile.TemporaryDirectory(dir=_in_memory()) as warm:
             measure(1, Path(warm))
@@ -168,9 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows: list[Row] = []
     say("  models  objects   bytes    load    plan   prove  render   total   peak  growth   helm template")
     for size in given.size or SIZES:
-        with tempfile.TemporaryDirectory(dir=_in_memory()) as folder:
-            row = _in_own_process(size, Path(folder))
-            helm = _helm_seconds(Path(folder))
+        row, helm = _best(size)
         growth = f"× {row.seconds / rows[-1].seconds:.1f}" if rows else ""  # noqa: RUF001 - as print has it
         say(_line(row, growth, helm))
         rows.append(row)
@@ -180,6 +179,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seconds = sorted(_check_seconds() for _ in range(_CHECKS))
     say(f"  infra check of all environments, cold: {seconds[0]:.2f} s at best, {seconds[_CHECKS // 2]:.2f} s as a rule")
     return 0
+
+
+def _best(models: int) -> tuple[Row, float | None]:
+    """The quickest of some runs and Helm's quickest, turn by turn: what else the machine does only slows them down."""
+    runs: list[Row] = []
+    helms: list[float] = []
+    for _ in range(_RUNS):
+        with tempfile.TemporaryDirectory(dir=_in_memory()) as folder:
+            runs.append(_in_own_process(models, Path(folder)))
+            seconds = _helm_seconds(Path(folder))
+        helms += [] if seconds is None else [seconds]
+    return min(runs, key=lambda row: row.seconds), min(helms, default=None)
 
 
 def _line(row: Row, growth: str, helm: float | None) -> str:

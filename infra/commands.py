@@ -59,7 +59,7 @@ def _day(text: str) -> date:
 
 
 Environments = Annotated[
-    list[str] | None, typer.Argument(metavar="[ENV]...", help="Environments. Omitted: all in stacks/.")
+    list[str] | None, typer.Argument(metavar="ENV", help="Environments. Omitted: all in stacks/.")
 ]
 OneEnvironment = Annotated[str, typer.Argument(metavar="ENV", help="The environment.")]
 Today = Annotated[
@@ -117,7 +117,9 @@ def check(
         typer.Option("--format", help="Advice and a table, one line a finding, or JSON."),
     ] = "table",
 ) -> int:
-    """Load and prove environments; say what would not work, and how to fix it.
+    """Prove environments, and say what fails.
+
+    Loads and plans each, says what would not work on a real cluster, and how to fix it.
 
     Exits with 0 when all is proved, 1 when there are findings, 2 when a file cannot be used.
     """
@@ -149,8 +151,9 @@ def render(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write; replaced as a whole.")
     ],
 ) -> int:
-    """Write an environment's plan as files: Kubernetes objects, cloud resources and charts.
+    """Write an environment's plan as YAML files.
 
+    Kubernetes objects as the cluster gets them, cloud resources and charts for reading.
     The same plan gives the same bytes. A folder that holds anything else than a rendered tree is left alone.
     """
     from .render import render as write  # noqa: PLC0415 - only this command writes
@@ -173,7 +176,10 @@ def graph(
         typer.Option("--format", help="Omitted: svg for a FILE that ends in .svg, otherwise mermaid."),
     ] = None,
 ) -> int:
-    """Draw an environment: routes, models with their replicas and engines, and the pools they run on."""
+    """Draw an environment as Mermaid or SVG.
+
+    Routes lead to models with their engines and replicas, and these to the nodes they run on.
+    """
     from . import graph as drawing  # noqa: PLC0415 - only this command draws
     from .svg import to_svg  # noqa: PLC0415
 
@@ -194,7 +200,10 @@ def schema(
         bool, typer.Option("--check", help="Only say whether stacks/schema.json is up to date; exits with 1 if not.")
     ] = False,
 ) -> int:
-    """Print the JSON Schema of a stack file, by which editors complete and explain every field."""
+    """Print the JSON Schema of a stack file.
+
+    By it, editors complete and explain every field while a stack file is written.
+    """
     from .schema import schema_text  # noqa: PLC0415 - only this command needs all models described
 
     text = schema_text()
@@ -217,7 +226,10 @@ def preview(
         typer.Option("--output", "-o", metavar="DIR", help="Folder for the rendered trees. Omitted: out/."),
     ] = None,
 ) -> int:
-    """Check environments, render those that are proved to out/ENV, and print a summary. `make preview` runs it."""
+    """Check and render all, print a summary.
+
+    What `make preview` runs: environments that are proved are rendered to out/ENV.
+    """
     from .render import render as write  # noqa: PLC0415 - only the commands that write
 
     project = need_project()
@@ -289,7 +301,7 @@ def _write(output: Path | None, text: str) -> None:
 
 
 def _say_usage(error: typer.TyperException) -> None:
-    text = error.format_message().strip()
+    text = error.format_message().strip().replace("Value error, ", "")
     complain(f"infra: {printable(text[:1].lower() + text[1:])}")
     context = getattr(error, "ctx", None)
     if context is not None:

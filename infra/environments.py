@@ -12,11 +12,10 @@ from pathlib import Path
 from components.errors import ConfigError, did_you_mean
 from components.plan import Plan
 
-from .assemble import assemble
 from .environment import Environment
+from .planning import planned
 from .project import Project
 from .stackfile import StackError, StackFile, load_project, load_stack, stack_paths
-from .validate import environment_of
 
 PROJECT_FILE = "Pulumi.yaml"
 _DEEPEST = 100
@@ -95,8 +94,7 @@ def load(path: Path, project: Project | None) -> Loaded:
     """
     stack = load_stack(path, project)
     try:
-        environment = environment_of(stack.values)
-        plan = assemble(environment, stack.environment, set(stack.secrets))
+        environment, plan = planned(stack.values, stack.environment, set(stack.secrets))
     except ConfigError as error:
         raise StackError(path, [(stack.line(problem.path), problem) for problem in error.problems]) from None
     return Loaded(stack, environment, plan)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from components.addons.addons import needs
 from components.errors import Path, did_you_mean
+from components.gpu.cluster import SYSTEM_POOL
 from components.monitoring.scrape import ManagedPrometheus, OperatorPrometheus
 from components.rollout.model import ModelConfig, track_labels
 from components.serving.hub_token import ExternalSecret, SecretManager
@@ -47,6 +48,9 @@ def check_references(environment: Environment, secrets: Collection[str], found: 
 
 def _pools(environment: Environment, found: Collector) -> None:
     classes = environment.compute_classes
+    if SYSTEM_POOL in environment.node_pools and environment.cluster.kind == "gke":
+        message = f"the cluster's own pods run on a pool of that name ({SYSTEM_POOL}); choose another"
+        found.add(("node_pools", SYSTEM_POOL), message)
     for name, pool in environment.node_pools.items():
         path: Path = ("node_pools", name)
         if not environment.on_gke and not pool.exists:

@@ -48,8 +48,7 @@ def to_svg(picture: Picture) -> str:
     """The picture as the text of an SVG file."""
     layout = _Layout(picture)
     width, height = layout.width, layout.height
-    # A browser that runs the page's script would read it as script text: everything that is not ours is escaped.
-    label = escape(f"{picture.title}: {picture.subtitle}")
+    label = _safe(f"{picture.title}: {picture.subtitle}")
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
         f'height="{height:g}" role="img">',
@@ -227,8 +226,12 @@ def _draw_row(row: Row, frame: _Frame) -> Iterator[str]:
 def _text(left: float, middle: float, text: str, size: float, style: str) -> str:
     """A text around a height; not by dominant-baseline, which converters do not know."""
     kind = f' class="{style}"' if style else ""
-    shown = escape("".join(char if char.isprintable() else "�" for char in text))
-    return f'<text x="{left:g}" y="{middle + 0.35 * size:g}" font-size="{size:g}"{kind}>{shown}</text>'
+    return f'<text x="{left:g}" y="{middle + 0.35 * size:g}" font-size="{size:g}"{kind}>{_safe(text)}</text>'
+
+
+def _safe(text: str) -> str:
+    """Text as XML can hold it: markup escaped, control characters marked."""
+    return escape("".join(char if char.isprintable() else "�" for char in text))
 
 
 def _natural_width(box: Box) -> float:

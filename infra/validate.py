@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.errors import PLAIN_SECRET, ConfigError, Path, Problem, did_you_mean, looks_secret
+from components.errors import PLAINTEXT_ADVICE, ConfigError, Path, Problem, did_you_mean, looks_secret
 from components.wording import problems_of
 
 from .environment import Environment
@@ -22,7 +22,7 @@ def environment_of(values: Mapping[str, Any]) -> Environment:
     known = {key: value for key, value in values.items() if key in _sections()}
     problems = [Problem((key,), _stray(key, value)) for key, value in values.items() if key not in known]
     # A token where a number or a mapping belongs is first of all a token.
-    told = {path: Problem(path, PLAIN_SECRET) for path in _plain_secrets(known)}
+    told = {path: Problem(path, PLAINTEXT_ADVICE) for path in _plain_secrets(known)}
     problems += told.values()
     environment = None
     try:

@@ -71,6 +71,8 @@ def read_text(path: FilePath) -> str:
             raise one_problem(path, "is not a regular file; name a YAML file")
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
+    except StackError:
+        raise
     except FileNotFoundError:
         raise one_problem(path, f"does not exist; {_neighbours(path)}") from None
     except PermissionError:

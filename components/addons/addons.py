@@ -18,8 +18,9 @@ _BY_HAND = {
     "apply the release's standard-install.yaml",
     "inference_extension": "its CRD comes from no chart: GKE brings it since 1.34.0-gke.1626000, elsewhere apply the "
     "release's manifests.yaml",
-    "secrets_store_csi": "the driver's chart brings no Google provider, so nothing could be mounted: GKE brings both "
-    "with a cluster's secret_manager setting",
+    "secrets_store_csi": "the driver's chart brings no Google provider, so nothing could be mounted: apply both from "
+    "GoogleCloudPlatform/secrets-store-csi-driver-provider-gcp, with syncSecret.enabled=true (GKE's own add-on is "
+    "another driver, which makes no Kubernetes Secret)",
     "metrics_adapter": "Google publishes no chart for the Stackdriver adapter: apply "
     "GoogleCloudPlatform/k8s-stackdriver custom-metrics-stackdriver-adapter/deploy/production/"
     "adapter_new_resource_model.yaml",

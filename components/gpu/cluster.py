@@ -56,8 +56,8 @@ class MaintenanceWindow(Config):
         monthly = 4 * len(set(self.days)) * self.hours
         if monthly < 48:  # noqa: PLR2004
             raise MisfitError(
-                f"got {self.hours}; {self.hours} hours on {len(set(self.days))} days a week are {monthly} in four weeks, "
-                "and GKE needs 48: add days or hours",
+                f"got {self.hours}; with {len(set(self.days))} days that is {monthly} hours in four weeks, and GKE "
+                "needs 48: add days or hours",
                 at=("hours",),
             )
         return self

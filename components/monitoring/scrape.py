@@ -38,6 +38,7 @@ class ManagedPrometheus(Config):
     """
 
     kind: Literal["managed"]
+    """Who runs it: Google."""
     interval_seconds: Interval = INTERVAL_SECONDS
     """Seconds between two readings; each sample is billed. Omitted: 15."""
 
@@ -46,6 +47,7 @@ class OperatorPrometheus(Config):
     """A Prometheus that the Prometheus operator runs, installed by this stack's addons or present in the cluster."""
 
     kind: Literal["operator"]
+    """Who runs it: the Prometheus operator."""
     interval_seconds: Interval = INTERVAL_SECONDS
     """Seconds between two readings. Omitted: 15."""
     namespace: DnsLabel | None = None
@@ -60,6 +62,7 @@ class EphemeralStorage(Config):
     """Samples in the pod's own temporary folder: gone with the pod."""
 
     kind: Literal["ephemeral"]
+    """The storage's kind."""
     size: Bytes = "4Gi"
     """Most bytes it may take; the pod is evicted above. Omitted: 4Gi."""
 
@@ -68,6 +71,7 @@ class PersistentStorage(Config):
     """Samples on a volume that outlives the pod."""
 
     kind: Literal["persistent"]
+    """The storage's kind."""
     size: Bytes = "20Gi"
     """Size of the volume. Omitted: 20Gi."""
     storage_class: DnsName | None = None
@@ -81,6 +85,7 @@ class StandalonePrometheus(Config):
     """
 
     kind: Literal["standalone"]
+    """Who runs it: this stack."""
     interval_seconds: Interval = INTERVAL_SECONDS
     """Seconds between two readings. Omitted: 15."""
     namespace: DnsLabel = "monitoring"
@@ -103,6 +108,7 @@ class NoPrometheus(Config):
     """Nothing collects metrics; autoscalers on engine metrics are refused."""
 
     kind: Literal["none"]
+    """Who runs it: nobody."""
 
 
 PrometheusConfig = Annotated[

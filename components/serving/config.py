@@ -23,7 +23,7 @@ from ..config import (
     Size,
     patterned,
 )
-from ..errors import PLAIN_SECRET, MisfitError, Problem, looks_secret, names_secret
+from ..errors import PLAINTEXT_ADVICE, MisfitError, Problem, looks_secret, names_secret
 from ..quantity import number
 from ..scaling.autoscaler import AutoscalingConfig
 from ..traffic.service import ServiceConfig
@@ -141,7 +141,7 @@ class ModelServerConfig(Config):
     @model_validator(mode="after")
     def _no_secret_in_plain_text(self) -> ModelServerConfig:
         problems = [
-            Problem(("env", name), PLAIN_SECRET)
+            Problem(("env", name), PLAINTEXT_ADVICE)
             for name, value in self.env.items()
             if names_secret(name) or looks_secret(value)
         ]

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from ..catalog import metrics
 from ..config import Config, Count, DnsLabel, EnvName, Flag, Image, Number, Port, Seconds, patterned
-from ..errors import PLAIN_SECRET, MisfitError, Problem, hands_over_secret, looks_secret, names_secret
+from ..errors import PLAINTEXT_ADVICE, MisfitError, Problem, hands_over_secret, looks_secret, names_secret
 from .engine import Launch, Probe, Security
 
 AbsolutePath = Annotated[str, patterned(r"^(/[\w.@-]+)+$", "an absolute path such as /models")]
@@ -102,16 +102,14 @@ class CustomEngine(Config):
     @model_validator(mode="after")
     def _no_secret_in_plain_text(self) -> CustomEngine:
         problems = [
-            Problem(("env", name), PLAIN_SECRET)
+            Problem(("env", name), PLAINTEXT_ADVICE)
             for name, value in self.env.items()
             if names_secret(name) or looks_secret(value)
         ]
         for field, words in (("command", self.command), ("args", self.args)):
             for number, (word, following) in enumerate(zip(words, (*words[1:], ""), strict=False)):
-                if looks_secret(word):
-                    problems.append(Problem((field, number), PLAIN_SECRET))
-                elif hands_over_secret(word, following) and not looks_secret(following):
-                    problems.append(Problem((field, number), PLAIN_SECRET))
+                if looks_secret(word) or (hands_over_secret(word, following) and not looks_secret(following)):
+                    problems.append(Problem((field, number), PLAINTEXT_ADVICE))
         MisfitError.raise_all(problems)
         return self
 

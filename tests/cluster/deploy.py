@@ -127,9 +127,9 @@ def wipe(api: Api) -> None:
     spaces = [space for space in api.list("v1", "Namespace") if space["metadata"]["name"] not in _KEPT]
     for space in spaces:
         name = space["metadata"]["name"]
-        # Whatever drains politely would take its time: here nobody is served.
-        for api_version, kind in (("apps/v1", "Deployment"), ("apps/v1", "DaemonSet"), ("apps/v1", "StatefulSet")):
-            api.delete_all(api_version, kind, name)
+        # Controllers first, or they would make new pods; no grace, which a namespace's end would wait for.
+        for kind in ("Deployment", "DaemonSet", "StatefulSet", "ReplicaSet"):
+            api.delete_all("apps/v1", kind, name)
         api.delete_all("v1", "Pod", name, gracePeriodSeconds=0)
         api.delete(space)
     for api_version, kind in _CLUSTER_KINDS:

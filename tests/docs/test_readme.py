@@ -15,7 +15,8 @@ from tests.docs.pages import ROOT
 _TEXT = README.read_text(encoding="utf-8")
 
 
-def test_the_readme_shows_what_make_preview_prints() -> None:
+def test_the_readme_shows_what_make_preview_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     assert current(_TEXT) == _TEXT, "run `make docs` and commit the result"
 
 

@@ -22,7 +22,17 @@ FILES = sorted(FOLDER.glob("*.yaml"))
 MARK = "# <-"
 SECRETS = ("hf_abcdef", "hunter2", "sk-abcdef", "AAABADQXFlU0")
 """How the credentials begin that some of the files hold; none is real."""
-JARGON = ("Traceback", "value_error", "Value error", "pydantic", "function-", "input_value", "tuple", "dict[", "NoneType")
+JARGON = (
+    "Traceback",
+    "value_error",
+    "Value error",
+    "pydantic",
+    "function-",
+    "input_value",
+    "tuple",
+    "dict[",
+    "NoneType",
+)
 """What comes from Python or pydantic rather than from us."""
 
 
@@ -176,9 +186,7 @@ def test_the_command_itself_exits_with_the_same_code_and_lines(name: str, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_credentials_of_every_known_form_are_never_repeated(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_credentials_of_every_known_form_are_never_repeated(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for secret in ("hf_" + "a1" * 17, "sk-" + "b2" * 20, "ghp_" + "c3" * 18, "AKIA" + "D4" * 8):
         for line in (f"  inference:models: {secret}", f"  {secret}", f"  inference:token: {secret}", f'  "x: {secret}'):
             file = tmp_path / "Pulumi.dev.yaml"

@@ -121,7 +121,7 @@ def test_each_kind_reads_from_its_own_fields() -> None:
         ({"system_pool": {"machine_type": "e2-standard-3"}}, 'machine_type: "e2-standard-3" is not a machine type'),
         (
             {"maintenance": {"days": ["SA"], "start_hour": 1, "hours": 6}},
-            "maintenance.hours: got 6; 6 hours on 1 days a week are 24 in four weeks, and GKE needs 48: add days or hours",
+            "maintenance.hours: got 6; with 1 days that is 24 hours in four weeks, and GKE needs 48: add days or hours",
         ),
         ({"gateway_api": "yes"}, 'gateway_api: got "yes"; must be true or false'),
     ],

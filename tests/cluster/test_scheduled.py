@@ -1,0 +1,165 @@
+"""Pods on nodes made from the plan's own pools, placed by the real scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from components.plan import Plan
+from components.proofs.index import Index
+from components.proofs.scheduling import unschedulable_pod
+from components.proofs.workload import Workload
+
+from .api import Api, until
+from .conftest import JUDGED, Deployed
+from .deploy import apply_plan, await_ready, is_rolled_out, nodes_of
+from .diagnosis import expected, fits, told
+from .environments import Loaded, shipped
+from .nodes import add_nodes, node_manifests, pool_of, remove_nodes, system_pool
+
+
+def _pods(api: Api, pod: Workload) -> list[dict[str, Any]]:
+    selector = ",".join(f"{k}={v}" for k, v in pod.item.properties["spec"]["selector"]["matchLabels"].items())
+    found = api.list("v1", "Pod", pod.namespace, labelSelector=selector)
+    return [entry for entry in found if "deletionTimestamp" not in entry["metadata"]]
+
+
+def _with_system_pool(plan: Plan) -> Plan:
+    return replace(plan, nodes=(system_pool(), *plan.nodes))
+
+
+def _settle(api: Api, plan: Plan) -> None:
+    """Wait until every controller has all the pods it wants, the autoscalers' least number included."""
+    for pod in Index(plan).workloads:
+        if not pod.runs:
+            continue
+        written = {**pod.item.properties}
+
+        def done(pod: Workload = pod, written: dict[str, Any] = written) -> bool:
+            found = api.find(written)
+            return is_rolled_out(found) and len(_pods(api, pod)) >= pod.least
+
+        until(f"rollout of {pod.subject} with {pod.least} pods", done, 60)
+
+
+def test_every_pod_is_ready_on_a_pool_that_its_model_names(deployed: Deployed, api: Api) -> None:
+    plan = _with_system_pool(deployed.loaded.plan)
+    _settle(api, plan)
+    pools, index = pool_of(api), Index(plan)
+    for pod in index.workloads:
+        found = _pods(api, pod)
+        landed = {pools[entry["spec"]["nodeName"]] for entry in found}
+        named = deployed.loaded.pools_of(pod.part.name) if pod.serves else set()
+        if pod.item.kind == "DaemonSet":
+            assert landed == fits(pod, plan.nodes, index.scheduler), pod.subject
+        else:
+            assert landed <= (named or {"system"}), pod.subject
+            assert landed <= fits(pod, plan.nodes, index.scheduler), pod.subject
+        JUDGED["pods placed by the scheduler"] += len(found)
+
+
+def _removable(loaded: Loaded) -> Iterator[tuple[str, ...]]:
+    pools = tuple(node.pool for node in loaded.plan.nodes)
+    yield from ((pool,) for pool in pools)
+    if len(pools) > 1:
+        yield pools
+
+
+def test_without_a_pool_pods_wait_for_the_reason_the_proof_gives(deployed: Deployed, api: Api) -> None:
+    plan = _with_system_pool(deployed.loaded.plan)
+    shapes = {node.pool: node for node in plan.nodes}
+    _settle(api, plan)
+    for gone in _removable(deployed.loaded):
+        left = replace(plan, nodes=tuple(node for node in plan.nodes if node.pool not in gone))
+        lost = [name for name, pool in pool_of(api).items() if pool in gone]
+        remove_nodes(api, lost)
+        _compare(api, left)
+        add_nodes(api, [node for pool in gone for node in node_manifests(shapes[pool])])
+        _settle(api, plan)
+
+
+def _compare(api: Api, left: Plan) -> None:
+    """The scheduler's verdict on every pod, and the proof's, on the same nodes."""
+    index = Index(left)
+    counts = [(node, len(node_manifests(node))) for node in left.nodes]
+    waiting = set()
+    for pod in index.workloads:
+        if pod.item.kind == "DaemonSet" or not pod.runs:
+            continue
+        possible = fits(pod, left.nodes, index.scheduler)
+        if possible:
+            _until_placed(api, pod, possible)
+            continue
+        waiting.add(pod.subject)
+        wanted = expected(pod, counts, index.scheduler)
+        messages = until(f"refusal of {pod.subject}", lambda pod=pod, wanted=wanted: _refused_as(api, pod, wanted), 30)
+        JUDGED["refusals of the scheduler that the proof gave too"] += len(messages)
+    subjects = {fault.message.split(":")[0] for fault in unschedulable_pod.faults(index)}
+    assert subjects == waiting
+
+
+def _refused_as(api: Api, pod: Workload, wanted: Any) -> list[str]:
+    """The messages of a workload's pods, once all of them are the wanted ones."""
+    messages = [_refusal(entry) for entry in _pods(api, pod)]
+    return messages if messages and all(told(message) == wanted for message in messages) else []
+
+
+def _refusal(pod: dict[str, Any]) -> str:
+    for condition in pod["status"].get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return str(condition["message"])
+    return ""
+
+
+def _until_placed(api: Api, pod: Workload, possible: set[str]) -> None:
+    def placed() -> bool:
+        pools = pool_of(api)
+        found = _pods(api, pod)
+        landed = {pools.get(entry["spec"].get("nodeName", "")) for entry in found}
+        return bool(found) and landed <= possible
+
+    until(f"{pod.subject} on {possible}", placed, 60)
+
+
+def test_pods_prefer_the_pool_named_first_and_fall_back_when_spot_nodes_go(empty: Api) -> None:
+    prod = shipped("prod")
+    model = prod.environment.model_dump(mode="json", exclude_unset=True)["models"]["arr-coc-vlm"]
+    spot_first = prod.with_values(models={"arr-coc-vlm": {**model, "runs_on": ["a100-spot", "a100"]}})
+    nodes_of(empty, spot_first.plan)
+    apply_plan(empty, spot_first.plan, wait=True)
+    pod = next(pod for pod in Index(spot_first.plan).workloads if pod.subject == "Deployment arr-coc-vlm")
+    until("three pods on Spot", lambda: _on(empty, pod) == ["a100-spot"] * 3, 60)
+
+    remove_nodes(empty, [name for name, pool in pool_of(empty).items() if pool == "a100-spot"])
+    until("three pods on the fallback", lambda: _on(empty, pod) == ["a100"] * 3, 60)
+    await_ready(empty, dict(pod.item.properties))
+
+
+def _on(api: Api, pod: Workload) -> list[str]:
+    pools = pool_of(api)
+    return [pools.get(entry["spec"].get("nodeName", ""), "") for entry in _pods(api, pod)]
+
+
+def test_a_quota_stops_pods_beyond_it(empty: Api) -> None:
+    prod = shipped("prod")
+    tight = prod.with_values(namespaces={"production": {"quota": {"gpus": 2}}})
+    nodes_of(empty, tight.plan)
+    apply_plan(empty, tight.plan)
+    pod = next(pod for pod in Index(tight.plan).workloads if pod.subject == "Deployment arr-coc-vlm")
+
+    def refused() -> bool:
+        found = empty.find(dict(pod.item.properties)) or {}
+        conditions = found.get("status", {}).get("conditions", ())
+        return any(entry["type"] == "ReplicaFailure" and "exceeded quota" in entry["message"] for entry in conditions)
+
+    until("refusal by the quota", refused, 60)
+    assert len(_pods(empty, pod)) == 2
+
+
+@pytest.mark.parametrize("message", ["0/3 nodes are available: 1 node(s) had untolerated taint {a: b}, "
+    "2 Insufficient cpu, 2 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available: 3 No preemption victims."])  # fmt: skip
+def test_the_scheduler_s_words_are_read(message: str) -> None:
+    assert told(message) == {"taint a": 1, "insufficient cpu": 2, "insufficient nvidia.com/gpu": 2}
