@@ -30,14 +30,17 @@ types: .venv/.dev ## Check the types
 bench: .venv/.preview ## Time fleets of 10, 100 and 1,000 models; rows go to out/bench.json
 	@$(BIN)/python -m infra.bench
 
-golden: .venv/.preview ## Render every environment to tests/golden, to be looked at and committed
-	@$(BIN)/infra preview --output tests/golden
+golden: .venv/.dev ## Write what tests compare with: renders, identities; look at them, and commit them
+	@$(STEP) 'rendering' env GOLDEN_UPDATE=1 $(BIN)/pytest tests/test_golden.py tests/contract/test_contract.py
 
 schema: .venv/.preview ## Write stacks/schema.json, by which editors complete stack files
 	@$(BIN)/infra schema --output stacks/schema.json
 
-docs: schema ## Write what is generated: the schema, and the README's picture
+docs: .venv/.dev schema ## Write what is generated: schema, components.md, the proofs' pages, README's picture and output
 	@$(BIN)/infra graph prod --output docs/images/prod.svg
+	@$(BIN)/python -m infra.components_doc
+	@$(BIN)/python -m tests.components.proofs.test_pages
+	@$(BIN)/python -m infra.readme
 
 lock: .venv/.dev ## Look for newer versions of all packages, and lock them with hashes
 	@for set in preview deploy dev; do \

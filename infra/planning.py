@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from components.errors import ConfigError, Path, Problem, nearest
+from components.errors import ConfigError, Path, Problem
 from components.plan import Plan
 
 from .assemble import assemble

@@ -181,18 +181,19 @@ class Api:
                 yield json.loads(line)
 
 
-def until(what: str, found: Callable[[], T | None], seconds: float = 60) -> T:
+def until(what: str, found: Callable[[], T | None], seconds: float = 60, seen: Callable[[], object] = str) -> T:
     """Wait for something to be there, and say what it was when it does not come.
 
     Args:
         what: what is waited for, for the failure.
         found: returns it, or nothing (also an empty list) while it is not there.
         seconds: how long to wait at most.
+        seen: what is there instead, for the failure.
     """
     limit = time.monotonic() + seconds
     pause = 0.02
     while not (value := found()):
-        assert time.monotonic() < limit, f"after {seconds:g} s still no {what}"
+        assert time.monotonic() < limit, f"after {seconds:g} s still no {what}; {seen()}"
         time.sleep(pause)
         pause = min(pause * 1.3, 0.3)
     return value

@@ -42,7 +42,7 @@ def _settle(api: Api, plan: Plan) -> None:
             found = api.find(written)
             return is_rolled_out(found) and len(_pods(api, pod)) >= pod.least
 
-        until(f"rollout of {pod.subject} with {pod.least} pods", done, 60)
+        until(f"rollout of {pod.subject} with {pod.least} pods", done, 60, lambda pod=pod: _refusals(api, pod))
 
 
 def test_every_pod_is_ready_on_a_pool_that_its_model_names(deployed: Deployed, api: Api) -> None:
@@ -76,12 +76,12 @@ def test_without_a_pool_pods_wait_for_the_reason_the_proof_gives(deployed: Deplo
         left = replace(plan, nodes=tuple(node for node in plan.nodes if node.pool not in gone))
         lost = [name for name, pool in pool_of(api).items() if pool in gone]
         remove_nodes(api, lost)
-        _compare(api, left)
+        _compare(api, left, gone)
         add_nodes(api, [node for pool in gone for node in node_manifests(shapes[pool])])
         _settle(api, plan)
 
 
-def _compare(api: Api, left: Plan) -> None:
+def _compare(api: Api, left: Plan, gone: tuple[str, ...]) -> None:
     """The scheduler's verdict on every pod, and the proof's, on the same nodes."""
     index = Index(left)
     counts = [(node, len(node_manifests(node))) for node in left.nodes]
@@ -95,7 +95,12 @@ def _compare(api: Api, left: Plan) -> None:
             continue
         waiting.add(pod.subject)
         wanted = expected(pod, counts, index.scheduler)
-        messages = until(f"refusal of {pod.subject}", lambda pod=pod, wanted=wanted: _refused_as(api, pod, wanted), 30)
+        messages = until(
+            f"refusal of {pod.subject} as {dict(wanted)} without {gone}",
+            lambda pod=pod, wanted=wanted: _refused_as(api, pod, wanted),
+            30,
+            lambda pod=pod: _refusals(api, pod),
+        )
         JUDGED["refusals of the scheduler that the proof gave too"] += len(messages)
     subjects = {fault.message.split(":")[0] for fault in unschedulable_pod.faults(index)}
     assert subjects == waiting
@@ -105,6 +110,10 @@ def _refused_as(api: Api, pod: Workload, wanted: Any) -> list[str]:
     """The messages of a workload's pods, once all of them are the wanted ones."""
     messages = [_refusal(entry) for entry in _pods(api, pod)]
     return messages if messages and all(told(message) == wanted for message in messages) else []
+
+
+def _refusals(api: Api, pod: Workload) -> set[str]:
+    return {_refusal(entry) for entry in _pods(api, pod)}
 
 
 def _refusal(pod: dict[str, Any]) -> str:
