@@ -6,10 +6,10 @@ STEP := scripts/step
 ENV ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help preview test lint types bench golden schema docs lock system up clean
+.PHONY: help preview test lint types e2e cluster crds bench golden schema docs lock system up clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1	/p' Makefile | expand -t 18
 
 preview: .venv/.preview ## Check and render every environment, and print a summary
 	@$(BIN)/infra preview
@@ -26,6 +26,15 @@ lint: .venv/.dev ## Correct the formatting, and lint
 
 types: .venv/.dev ## Check the types
 	@$(BIN)/mypy
+
+e2e: .venv/.dev ## Build and start a real Kubernetes control plane, and run tests/cluster (needs Go)
+	@$(BIN)/pytest -rs tests/cluster
+
+cluster: .venv/.dev ## Start that control plane with the nodes of ENV, and leave it running
+	@$(BIN)/python -m tests.cluster start $(ENV)
+
+crds: .venv/.dev ## Fetch the definitions of kinds that some tests need
+	@$(BIN)/python -m tests.cluster crds
 
 bench: .venv/.preview ## Time fleets of 10, 100 and 1,000 models; rows go to out/bench.json
 	@$(BIN)/python -m infra.bench

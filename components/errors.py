@@ -59,8 +59,8 @@ class ConfigError(ValueError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-class MisfitError(ValueError):
-    """Fields that do not fit together, raised inside a model's validator.
+class MisfitError(ConfigError):
+    """Fields that do not fit together, raised inside a model's validator or by a builder.
 
     Args:
         message: what was given, what is allowed, and the fix.
@@ -68,15 +68,14 @@ class MisfitError(ValueError):
     """
 
     def __init__(self, message: str, at: Path = ()) -> None:
-        self.problems: tuple[Problem, ...] = (Problem(at, message),)
-        super().__init__(message)
+        super().__init__([Problem(at, message)])
 
     @classmethod
     def raise_all(cls, problems: Sequence[Problem]) -> None:
         """Raise one error that carries all `problems`; do nothing when there are none."""
         if problems:
-            error = cls("; ".join(str(problem) for problem in problems))
-            error.problems = tuple(problems)
+            error = cls("")
+            ConfigError.__init__(error, problems)
             raise error
 
 

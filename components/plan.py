@@ -116,6 +116,8 @@ class Part:
         items: resources in the order they are registered.
         outputs: what the component registers for others to read; plain values or `ItemOutput`.
         after: keys of the parts that must be whole before this one starts.
+        siblings: other kinds that the same thing can become by a change of its settings; Pulumi then takes over what
+            is there instead of making it a second time.
         path: where the configuration stands in the stack file, `("models", "llama")`; empty in other programs.
     """
 
@@ -125,6 +127,7 @@ class Part:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     path: tuple[str | int, ...] = ()
+    siblings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

@@ -14,7 +14,7 @@ from typing import Any
 import pulumi
 
 from .errors import ConfigError, Problem
-from .plan import Item, ItemOutput, Late, Part, SecretRef
+from .plan import TYPE_PREFIX, Item, ItemOutput, Late, Part, SecretRef
 
 
 class Component(pulumi.ComponentResource):
@@ -41,6 +41,8 @@ class Component(pulumi.ComponentResource):
         needed = {name for data in (part.outputs, *(item.properties for item in part.items)) for name in _names(data)}
         if missing := sorted(needed - given.keys()):
             raise ConfigError(Problem((*part.path, name), f"{part.key} needs a value for it") for name in missing)
+        aliases = [pulumi.Alias(type_=TYPE_PREFIX + kind) for kind in part.siblings]
+        opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(aliases=aliases)) if aliases else opts
         super().__init__(part.token, part.name, None, opts)
         self.part = part
         self.children: dict[str, pulumi.CustomResource] = {}

@@ -15,10 +15,11 @@ import pulumi_kubernetes as kubernetes
 
 from components.errors import ConfigError, Problem
 from components.gpu.cluster import GkeClusterConfig, GkeExistingConfig, KubeconfigConfig, cluster_identifier
+from components.gpu.kubeconfig import gke_kubeconfig
 from components.plan import Plan
 from components.resources import Component
 from infra.environment import Environment, secret_keys
-from infra.kubeconfig import gke_kubeconfig, kubeconfig_file
+from infra.kubeconfig import kubeconfig_file
 from infra.planning import planned
 from infra.preflight import missing
 from infra.prove import prove_environment

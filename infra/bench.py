@@ -1,4 +1,4 @@
-"""How fast the tools are: fleets of growing size, loaded, planned, proved and rendered, and `helm template` beside them.
+"""How fast the tools are: fleets of growing size, loaded, planned, proved and rendered; `helm template` beside them.
 
 Each size runs in a process of its own, for its peak memory, after a fleet of one model has loaded the catalog. Every
 model has all objects a model server can have (nine), an autoscaler among them, on two engines and with values of its
@@ -35,6 +35,7 @@ _CHECKS = 5
 _RUNS = 3
 _MEMORY = "/dev/shm"  # noqa: S108 - only to make temporary folders in, under names of their own
 _DAY = date(2026, 1, 1)
+_POOL = "{accelerator: nvidia-l4, machine_type: g2-standard-16, nodes: {max: %d}}"
 _TGI = """\
       engine:
         kind: tgi
@@ -101,7 +102,7 @@ def fleet(models: int) -> Iterator[str]:
     yield "    metrics_adapter: {kind: prometheus-adapter, state: present}\n"
     yield "  inference:node_pools:\n"
     for pool in range(pools):
-        yield f"    pool-{pool}: {{accelerator: nvidia-l4, machine_type: g2-standard-16, nodes: {{max: {200 + pool}}}}}\n"
+        yield f"    pool-{pool}: {_POOL % (200 + pool)}\n"
     yield "  inference:models:\n"
     for number in range(models):
         yield _model(number, number // _MODELS_A_POOL)
@@ -113,7 +114,7 @@ def _model(number: int, pool: int) -> str:
         "number": number, "team": pool, "pool": pool, "requests": 64 + number, "prompt": 1024 + number,
         "total": 2048 + 2 * number, "drain": 30 + number % 60, "cpu": 2 + number % 7, "memory": 16 + number % 13,
         "shared": 512 + number, "cache": 1024 + number, "least": 1 + number % 3, "most": 4 + number % 5,
-        "signal": f"queue_depth: {5 + number % 20}" if tgi else f"pod_metrics: {{server_queue_size: {5 + number % 20}}}",
+        "signal": ("queue_depth: %d" if tgi else "pod_metrics: {server_queue_size: %d}") % (5 + number % 20),
     }  # fmt: skip
     engine = (_TGI if tgi else _CUSTOM).format_map(values)
     return _MODEL.format_map(values | {"engine": engine})
@@ -148,8 +149,16 @@ def measure(models: int, folder: Path) -> Row:
     # Linux counts in KiB, macOS in bytes (getrusage(2) of each).
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-    seconds = [round(value, 4) for value in (load_seconds, plan_seconds, prove_seconds, render_seconds)]
-    return Row(models, written.objects, written.bytes, *seconds, peak_mb=round(peak, 1))
+    return Row(
+        models=models,
+        objects=written.objects,
+        bytes=written.bytes,
+        load_seconds=round(load_seconds, 4),
+        plan_seconds=round(plan_seconds, 4),
+        prove_seconds=round(prove_seconds, 4),
+        render_seconds=round(render_seconds, 4),
+        peak_mb=round(peak, 1),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -67,7 +67,8 @@ def _guarded(arguments: list[str]) -> int:
     except (RecursionError, MemoryError) as error:
         what = "memory" if isinstance(error, MemoryError) else "levels of nesting"
         return _last_words(f"the input needs more {what} than there are; check what is in it", BAD_INPUT)
-    except Exception as error:  # noqa: BLE001 - the last resort: a bug is told in words, without anybody's values
+    except Exception as error:
+        # The last resort: a bug is told in words, without anybody's values.
         if os.environ.get(TRACE):
             raise
         trace = error.__traceback__

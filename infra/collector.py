@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from components.errors import ConfigError, MisfitError, Path, Problem
+from components.errors import ConfigError, Path, Problem
 
 Result = TypeVar("Result")
 
@@ -24,7 +24,7 @@ class Collector:
         """Run a builder; its problems are noted below `path`, unless they say themselves that they are."""
         try:
             return build()
-        except (ConfigError, MisfitError) as error:
+        except ConfigError as error:
             for problem in error.problems:
                 below = problem.path[: len(path)] == path
                 self.problems.append(problem if below else Problem((*path, *problem.path), problem.message))

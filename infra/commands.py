@@ -10,7 +10,6 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -58,9 +57,7 @@ def _day(text: str) -> date:
         raise typer.BadParameter(f'got "{text}"; write a day as YYYY-MM-DD') from None
 
 
-Environments = Annotated[
-    list[str] | None, typer.Argument(metavar="ENV", help="Environments. Omitted: all in stacks/.")
-]
+Environments = Annotated[list[str] | None, typer.Argument(metavar="ENV", help="Environments. Omitted: all in stacks/.")]
 OneEnvironment = Annotated[str, typer.Argument(metavar="ENV", help="The environment.")]
 Today = Annotated[
     date | None,

@@ -1,11 +1,10 @@
-"""How to reach a cluster: the kubeconfig file a person has, or the kubeconfig of a GKE cluster."""
+"""The kubeconfig file a person has."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from components.errors import ConfigError, Problem
 
@@ -29,30 +28,3 @@ def kubeconfig_file(path: str | None, variables: Mapping[str, str]) -> Path:
         raise ConfigError([Problem(("cluster", "path"), message)])
     chosen = path or (listed[0] if listed else "~/.kube/config")
     return (_ROOT / Path(chosen).expanduser()).resolve()
-
-
-def gke_kubeconfig(endpoint: str, certificate: str, name: str) -> dict[str, Any]:
-    """The kubeconfig of a GKE cluster. It holds no credential: Google's own plugin logs in wherever it is used.
-
-    Args:
-        endpoint: address of the control plane.
-        certificate: its certificate authority, base64.
-        name: the cluster's name.
-    """
-    login = {
-        "apiVersion": "client.authentication.k8s.io/v1beta1",
-        "command": "gke-gcloud-auth-plugin",
-        "installHint": "gcloud components install gke-gcloud-auth-plugin",
-        "provideClusterInfo": True,
-        "interactiveMode": "Never",
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [
-            {"name": name, "cluster": {"server": f"https://{endpoint}", "certificate-authority-data": certificate}}
-        ],
-        "users": [{"name": name, "user": {"exec": login}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-        "current-context": name,
-    }

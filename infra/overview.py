@@ -84,7 +84,9 @@ def tracks(part: Part) -> tuple[Track, ...]:
         for item in part.items
         if item.kind == "HorizontalPodAutoscaler"
     }
-    service = next((item.properties["spec"]["selector"] for item in part.items if item.kind == "Service"), {})
+    service: Mapping[str, str] = next(
+        (item.properties["spec"]["selector"] for item in part.items if item.kind == "Service"), {}
+    )
     return tuple(
         _track(item.role, item.properties, ranges.get(item.object_name), service)
         for item in part.items

@@ -39,6 +39,11 @@ def check_references(environment: Environment, secrets: Collection[str], found: 
         found.add(("observability", "prometheus", "kind"), f'got "managed", which only GKE runs; {fix}')
     if isinstance(prometheus, OperatorPrometheus):
         _need(environment, "prometheus_operator", "prometheus of kind operator", ("observability", "prometheus"), found)
+    adapter = environment.addons.metrics_adapter
+    if adapter and adapter.kind == "stackdriver" and not isinstance(environment.prometheus, ManagedPrometheus):
+        fix = "use kind: prometheus-adapter, or observability.prometheus of kind managed"
+        message = f'got "stackdriver", which reads what Google\'s managed Prometheus collects, and that is not used; {fix}'
+        found.add(("addons", "metrics_adapter", "kind"), message)
     if environment.observability.dcgm == "daemonset" and getattr(environment.cluster, "managed_dcgm", False):
         fix = "set cluster.managed_dcgm: false, or dcgm: managed"
         found.add(("observability", "dcgm"), f'got "daemonset", but GKE runs its own exporter here; {fix}')

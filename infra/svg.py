@@ -49,9 +49,9 @@ def to_svg(picture: Picture) -> str:
     layout = _Layout(picture)
     width, height = layout.width, layout.height
     label = _safe(f"{picture.title}: {picture.subtitle}")
+    size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
-        f'height="{height:g}" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
         f"<title>{label}</title>",
         f"<style>{_style()}</style>",
         f'<rect class="page" x="0.5" y="0.5" width="{width - 1:g}" height="{height - 1:g}" rx="12"/>',
@@ -149,10 +149,10 @@ class _Layout:
             yield f'<path class="tip" d="M{end_x:g} {end_y:g}l-8 -4v8z"/>'
             if edge.label:
                 size = _width(edge.label, _SMALL) + 10
-                middle = end_x - 12 - size / 2
+                left = end_x - 12 - size
                 labels += [
-                    f'<rect class="pill" x="{middle - size / 2:g}" y="{end_y - 8:g}" width="{size:g}" height="16" rx="8"/>',
-                    _text(middle, end_y, edge.label, _SMALL, "soft middle"),
+                    f'<rect class="pill" x="{left:g}" y="{end_y - 8:g}" width="{size:g}" height="16" rx="8"/>',
+                    _text(left + size / 2, end_y, edge.label, _SMALL, "soft middle"),
                 ]
         yield from labels
 

@@ -18,10 +18,8 @@ from yaml.scanner import Scanner, ScannerError
 
 from components.errors import Path, Problem, dotted, looks_secret, names_secret
 
-try:
-    from yaml._yaml import CParser
-except ImportError:  # PyYAML built without libyaml: same answers, about ten times slower
-    CParser = None
+CParser: Any = getattr(yaml, "CLoader", None)
+"""libyaml's parser; None where PyYAML was built without it: same answers, about ten times slower."""
 
 MAX_BYTES = 4_000_000
 """A thousand models take 1.6 MB; a larger file is most often not a stack file at all."""
@@ -103,9 +101,10 @@ class _PythonParser(Reader, Scanner, Parser):
         Parser.__init__(self)
 
     def get_event(self) -> Any:
-        event = super().get_event()
+        event: Any = super().get_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves it out
         if isinstance(event, events.ScalarEvent) and _HALF_CHARACTER.search(event.value):
-            raise ScannerError(None, None, "found invalid Unicode character escape code", event.start_mark)
+            mark: Any = event.start_mark
+            raise ScannerError(None, None, "found invalid Unicode character escape code", mark)
         return event
 
 
@@ -131,7 +130,8 @@ def lines_of(text: str) -> dict[Path, int]:
                     path[-1] = getattr(event, "value", "")
                 elif path and isinstance(path[-1], int):
                     path[-1] += 1
-                found.setdefault(tuple(path), event.start_mark.line + 1)
+                mark: Any = event.start_mark
+                found.setdefault(tuple(path), mark.line + 1)
                 if is_key:
                     wants_key[-1] = False
                     continue

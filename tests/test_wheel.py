@@ -51,7 +51,8 @@ def program():
 
 program()
 kinds = {typ for typ, _, _ in Mocks.made}
-assert {"inference:index:ModelServer", "kubernetes:apps/v1:Deployment", "gcp:container/nodePool:NodePool"} <= kinds, kinds
+wanted = {"inference:index:ModelServer", "kubernetes:apps/v1:Deployment", "gcp:container/nodePool:NodePool"}
+assert wanted <= kinds, kinds
 assert not any(name.partition(".")[0] in ("components", "infra") for name in sys.modules)
 assert inference_components.__file__.startswith(sys.argv[1])
 """

@@ -94,7 +94,10 @@ _PROMETHEUS_VALUES: dict[str, Any] = {
             f"{kind}SelectorNilUsesHelmValues": False
             for kind in ("serviceMonitor", "podMonitor", "rule", "probe", "scrapeConfig")
         }
-    }
+    },
+    # GKE runs these where nobody can read them, and kind binds them to the node's loopback: their "Down" alerts would
+    # fire for ever (prometheus-community/helm-charts#1554, #3368).
+    **{part: {"enabled": False} for part in ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")},
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from ..errors import ConfigError, Problem, did_you_mean
 from .table import rows
 
 
@@ -56,8 +57,15 @@ def charts_of(addon: str) -> tuple[ChartVersion, ...]:
 
 @cache
 def chart(release: str) -> ChartVersion:
-    """A chart by the name of its release."""
-    return next(entry for entry in all_charts() if entry.release == release)
+    """A chart by the name of its release.
+
+    Raises:
+        ConfigError: when we pin no such chart.
+    """
+    found = {entry.release: entry for entry in all_charts()}
+    if release not in found:
+        raise ConfigError([Problem(("release",), f'no chart "{release}"; {did_you_mean(release, found)}')])
+    return found[release]
 
 
 @cache

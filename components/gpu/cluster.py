@@ -143,7 +143,7 @@ class GkeClusterConfig(Config):
     """Google Cloud labels of the cluster, for billing. Omitted: none."""
     maintenance: MaintenanceWindow | None = None
     """When GKE may upgrade. Omitted: at any time."""
-    system_pool: SystemPool = SystemPool()
+    system_pool: SystemPool = Field(default_factory=SystemPool)
     """Nodes for the cluster's own pods. Omitted: 1 to 3 of e2-standard-4. Not on Autopilot."""
     deletion_protection: Flag = True
     """The provider refuses to delete the cluster. Omitted: it does; set false, run up, then destroy."""

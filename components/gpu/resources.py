@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pulumi
@@ -10,6 +11,7 @@ from ..plan import Late
 from ..resources import Component
 from .cluster import GkeClusterConfig, GkeExistingConfig, gke_cluster
 from .compute_class import ComputeClassConfig, compute_class
+from .kubeconfig import gke_kubeconfig
 from .node_pool import GpuNodePoolConfig, node_pool
 from .node_shape import node_shape
 
@@ -47,6 +49,21 @@ class GkeCluster(Component):
     def ca_certificate(self) -> pulumi.Output[str]:
         """The control plane's certificate authority, base64; only of a cluster that is created here."""
         return self.output("ca_certificate")
+
+    @property
+    def kubeconfig(self) -> pulumi.Output[str]:
+        """How kubectl and a Kubernetes provider reach it; holds no credential. Only of a cluster created here.
+
+        Give the provider `cluster_identifier=cluster.identifier` too: without it, a kubeconfig that is not known yet
+        replaces every object.
+        """
+        known = pulumi.Output.all(self.endpoint, self.ca_certificate)
+        return known.apply(lambda both: json.dumps(gke_kubeconfig(both[0], both[1], self.config.name)))
+
+    @property
+    def identifier(self) -> pulumi.Output[str]:
+        """What tells a Kubernetes provider this cluster from another; known at preview."""
+        return self.output("identifier")
 
     @property
     def workload_pool(self) -> pulumi.Output[str]:

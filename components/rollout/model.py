@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import Field
 
@@ -90,8 +90,8 @@ def scaling_metrics(config: ModelConfig) -> Iterator[PodMetric]:
         wanted = [*scaling.pod_metrics, *([launch.queue_metric] if scaling.queue_depth is not None else [])]
         for metric in wanted:
             kind = launch.metrics.get(metric)
-            if kind == "gauge" or kind == "counter":  # noqa: PLR1714 - mypy narrows a literal only this way
-                yield PodMetric(metric, kind)
+            if kind in ("gauge", "counter"):
+                yield PodMetric(metric, cast("Literal['gauge', 'counter']", kind))
 
 
 def scrape_targets(name: str, config: ModelConfig) -> Iterator[ScrapeTarget]:

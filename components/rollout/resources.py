@@ -8,6 +8,7 @@ import pulumi
 
 from ..gpu.resources import GpuNodePool
 from ..plan import Part
+from ..proofs.alone import proved
 from ..resources import Component, after_all
 from ..serving.config import ModelServerConfig
 from ..serving.resources import site_on, with_token
@@ -41,9 +42,9 @@ class _Rollout(Component):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         config, values = with_token(config, hf_token)
-        super().__init__(
-            _part(name, config, rollout, site_on(runs_on, config, site)), values=values, opts=after_all(runs_on, opts)
-        )
+        place = site_on(runs_on, config, site)
+        part = proved(_part(name, config, rollout, place), place.nodes)
+        super().__init__(part, values=values, opts=after_all(runs_on, opts))
         self.config = config
 
     @property

@@ -9,6 +9,7 @@ import pulumi
 
 from ..gpu.placement import placement
 from ..gpu.resources import GpuNodePool
+from ..proofs.alone import proved
 from ..resources import Component, after_all
 from .config import ModelServerConfig
 from .hub_token import PulumiSecret
@@ -29,7 +30,7 @@ class ModelServer(Component):
         opts: Pulumi options.
 
     Raises:
-        ConfigError: settings that do not fit the pools or each other.
+        ConfigError: settings that do not fit the pools or each other, or that a proof refuses.
     """
 
     def __init__(
@@ -43,9 +44,9 @@ class ModelServer(Component):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         config, values = with_token(config, hf_token)
-        super().__init__(
-            model_server(name, config, site_on(runs_on, config, site)), values=values, opts=after_all(runs_on, opts)
-        )
+        place = site_on(runs_on, config, site)
+        part = proved(model_server(name, config, place), place.nodes)
+        super().__init__(part, values=values, opts=after_all(runs_on, opts))
         self.config = config
 
     @property

@@ -10,8 +10,7 @@ from components.plan import NodeShape
 from components.proofs.scheduler import Scheduler, requests, selection_misfits, shortages, taint_misfits
 from components.proofs.workload import Workload
 
-_COUNTED = re.compile(r"(\d+) (?:node\(s\) )?((?:Insufficient|had untolerated|didn't match).*?)(?=, \d+ |\.|$)")
-_TAINT = re.compile(r"had untolerated taint(?:\(s\))? \{([^:}]+)[^}]*\}")
+_COUNTED = re.compile(r"(\d+) (?:(Insufficient \S+?)|node\(s\) (had untolerated|didn't match))(?=[,.]? )")
 
 
 def expected(pod: Workload, nodes: Iterable[tuple[NodeShape, int]], scheduler: Scheduler) -> Counter[str]:
@@ -23,8 +22,8 @@ def expected(pod: Workload, nodes: Iterable[tuple[NodeShape, int]], scheduler: S
     """
     reasons: Counter[str] = Counter()
     for node, count in nodes:
-        if taints := taint_misfits(pod, node):
-            reasons[f"taint {taints[0].key}"] += count
+        if taint_misfits(pod, node):
+            reasons["taint"] += count
         elif selection_misfits(pod, node):
             reasons["selection"] += count
         else:
@@ -36,14 +35,9 @@ def expected(pod: Workload, nodes: Iterable[tuple[NodeShape, int]], scheduler: S
 def told(message: str) -> Counter[str]:
     """The same, from the message of a pod's PodScheduled condition."""
     reasons: Counter[str] = Counter()
-    for found in _COUNTED.finditer(message.partition(" preemption:")[0]):
-        count, words = int(found[1]), found[2]
-        if taint := _TAINT.match(words):
-            reasons[f"taint {taint[1]}"] += count
-        elif words.startswith("Insufficient"):
-            reasons[f"insufficient {words.split()[1]}"] += count
-        else:
-            reasons["selection"] += count
+    for count, short, other in _COUNTED.findall(message.partition(" preemption:")[0]):
+        what = f"insufficient {short.split()[1]}" if short else "taint" if "taint" in other else "selection"
+        reasons[what] += int(count)
     return reasons
 
 

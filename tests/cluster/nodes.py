@@ -55,7 +55,7 @@ def _node(shape: NodeShape, name: str, zone: str) -> dict[str, Any]:
         "kind": "Node",
         "metadata": {
             "name": name,
-            "labels": {**shape.labels, "kubernetes.io/hostname": name, "topology.kubernetes.io/zone": zone},
+            "labels": {**shape.labels, **_untold(shape, name, zone)},
             "annotations": {POOL: shape.pool},
         },
         "spec": {
@@ -63,6 +63,15 @@ def _node(shape: NodeShape, name: str, zone: str) -> dict[str, Any]:
         },
         "status": {"allocatable": room, "capacity": room},
     }
+
+
+def _untold(shape: NodeShape, name: str, zone: str) -> dict[str, str]:
+    """The labels GKE sets whose values differ between a pool's nodes, or that a pool does not tell."""
+    labels = {"kubernetes.io/hostname": name, "topology.kubernetes.io/zone": zone, "topology.gke.io/zone": zone}
+    if gpus := int(shape.allocatable.get("nvidia.com/gpu", 0)):
+        clients = int(shape.labels.get("cloud.google.com/gke-max-shared-clients-per-gpu", 1))
+        labels |= {"cloud.google.com/gke-accelerator-count": str(gpus // clients), "cloud.google.com/gke-gpu": "true"}
+    return labels
 
 
 def add_nodes(api: Api, nodes: Iterable[dict[str, Any]]) -> None:

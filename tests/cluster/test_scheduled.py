@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from components.plan import Plan
 from components.proofs.index import Index
 from components.proofs.scheduling import unschedulable_pod
@@ -168,7 +166,10 @@ def test_a_quota_stops_pods_beyond_it(empty: Api) -> None:
     assert len(_pods(empty, pod)) == 2
 
 
-@pytest.mark.parametrize("message", ["0/3 nodes are available: 1 node(s) had untolerated taint {a: b}, "
-    "2 Insufficient cpu, 2 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available: 3 No preemption victims."])  # fmt: skip
-def test_the_scheduler_s_words_are_read(message: str) -> None:
-    assert told(message) == {"taint a": 1, "insufficient cpu": 2, "insufficient nvidia.com/gpu": 2}
+def test_the_scheduler_s_words_are_read() -> None:
+    message = (
+        "0/9 nodes are available: 2 Insufficient cpu, 2 Insufficient nvidia.com/gpu, 3 node(s) didn't match Pod's node "
+        "affinity/selector, 4 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/9 nodes are "
+        "available: 9 Preemption is not helpful for scheduling."
+    )
+    assert told(message) == {"insufficient cpu": 2, "insufficient nvidia.com/gpu": 2, "selection": 3, "taint": 4}

@@ -121,9 +121,16 @@ def test_no_resource_uses_an_option_that_the_plan_does_not_know(run: Run) -> Non
     for found in run.recorder.resources:
         request = found.request
         assert not any((
-            request.aliases, request.importId, request.retainOnDelete, request.deletedWith, request.replaceOnChanges,
+            request.importId, request.retainOnDelete, request.deletedWith, request.replaceOnChanges,
             request.deleteBeforeReplace, request.remote, request.additionalSecretOutputs, request.transforms,
         )), found.urn  # fmt: skip
+
+
+def test_only_a_model_server_was_ever_called_anything_else(run: Run) -> None:
+    siblings = {(part.token, part.name): part.siblings for part in run.plan.parts}
+    for found in run.recorder.resources:
+        aliases = [alias.spec.type.rpartition(":")[2] for alias in found.request.aliases]
+        assert tuple(aliases) == siblings.get((found.type, found.name), ()), found.urn
 
 
 def test_every_resource_names_its_provider_and_the_plugin_of_the_installed_sdk(run: Run) -> None:

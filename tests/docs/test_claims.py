@@ -85,13 +85,18 @@ def test_going_from_one_colour_to_the_other_is_three_changes_in_the_order_told(t
     assert "service" in roles["blue-deployment"].after
 
 
-def test_a_new_kind_of_rollout_is_a_new_component_with_the_old_names(tmp_path: Path) -> None:
+def test_a_new_kind_of_rollout_takes_over_what_the_old_one_made(tmp_path: Path) -> None:
     rolling, canary = (
         planned(_prod(chat={"rollout": rollout}), tmp_path).plan
         for rollout in ({"kind": "rolling"}, {"kind": "canary", "canary": {"replicas": 1}})
     )
-    tokens = [next(part for part in plan.parts if part.path == ("models", "chat")).token for plan in (rolling, canary)]
-    assert len(set(tokens)) == 2
+    before, after = (
+        next(part for part in plan.parts if part.path == ("models", "chat")) for plan in (rolling, canary)
+    )
+    assert before.kind in after.siblings
+    assert after.kind in before.siblings
+    kept = {item.name for item in before.items} & {item.name for item in after.items}
+    assert {"chat-service", "chat-service-account", "chat-network-policy", "chat-disruption-budget"} <= kept
 
 
 def test_a_token_version_restarts_pods_and_nothing_else_depends_on_it(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import pytest
 
 import infra.preflight
 from components.errors import ConfigError
-from infra.kubeconfig import gke_kubeconfig, kubeconfig_file
+from components.gpu.kubeconfig import gke_kubeconfig
+from infra.kubeconfig import kubeconfig_file
 from infra.stackfile import load_stack
 from tests.contract.program import ANSWERS, CERTIFICATE, COMPUTED, ENDPOINT, ROOT, STACKS, handed_over, up
 from tests.contract.recorder import Recorder

@@ -1,7 +1,5 @@
 """One gated model on a GKE cluster of its own: a whole Pulumi program on top of four components."""
 
-import json
-
 import pulumi
 import pulumi_gcp as gcp
 import pulumi_kubernetes as kubernetes
@@ -29,34 +27,11 @@ pool = GpuNodePool(
     cluster=cluster,
     opts=pulumi.ResourceOptions(providers=[google]),
 )
-
-
-def kubeconfig(known: list[str]) -> str:
-    """How kubectl and Pulumi reach the cluster; Google's plugin logs in, so no credential enters the state."""
-    endpoint, certificate = known
-    login = {
-        "apiVersion": "client.authentication.k8s.io/v1beta1",
-        "command": "gke-gcloud-auth-plugin",
-        "provideClusterInfo": True,
-        "interactiveMode": "Never",
-    }
-    address = {"server": f"https://{endpoint}", "certificate-authority-data": certificate}
-    content = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "demo", "cluster": address}],
-        "users": [{"name": "demo", "user": {"exec": login}}],
-        "contexts": [{"name": "demo", "context": {"cluster": "demo", "user": "demo"}}],
-        "current-context": "demo",
-    }
-    return json.dumps(content)
-
-
 inside = kubernetes.Provider(
     "demo",
-    kubeconfig=pulumi.Output.all(cluster.endpoint, cluster.ca_certificate).apply(kubeconfig),
+    kubeconfig=cluster.kubeconfig,
     # Known at preview and never changed: without it a new endpoint would replace every object.
-    cluster_identifier=cluster.output("identifier"),
+    cluster_identifier=cluster.identifier,
     enable_config_map_mutable=True,
     enable_secret_mutable=True,
 )

@@ -19,7 +19,7 @@ def test_everything_is_absent_unless_told_otherwise() -> None:
     [
         ("gateway_api", "standard-install.yaml"),
         ("inference_extension", "manifests.yaml"),
-        ("secrets_store_csi", "secret_manager"),
+        ("secrets_store_csi", "secrets-store-csi-driver-provider-gcp"),
     ],
 )
 def test_what_no_chart_installs_is_refused_with_the_way_to_get_it(addon: str, how: str) -> None:
