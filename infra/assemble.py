@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import partial
 
-from components.addons.adapter import PodMetric
 from components.addons.charts import charts
 from components.gpu.cluster import KubeconfigConfig, gke_cluster
 from components.gpu.compute_class import class_pools, compute_class
@@ -16,10 +15,8 @@ from components.gpu.placement import placement
 from components.monitoring.dcgm_exporter import dcgm_exporter, dcgm_target
 from components.monitoring.prometheus import prometheus
 from components.monitoring.scrape import (
-    ManagedPrometheus,
     NoPrometheus,
     OperatorPrometheus,
-    ScrapeTarget,
     StandalonePrometheus,
     prometheus_url,
 )
@@ -143,7 +140,10 @@ class _Assembly:
         return parts
 
     def _charts(self) -> list[Part]:
-        metrics = {metric for config in self.environment.models.values() for metric in scaling_metrics(config)}
+        adapter = self.environment.addons.metrics_adapter
+        ours = adapter is not None and adapter.kind == "prometheus-adapter" and adapter.state == "install"
+        scaled = self.environment.models.values() if ours else ()
+        metrics = {metric for config in scaled for metric in scaling_metrics(config)}
         build = partial(
             charts,
             self.environment.addons,

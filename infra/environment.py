@@ -41,7 +41,7 @@ class ObservabilityConfig(Config):
     dcgm: Literal["managed", "daemonset", "none"] | None = None
     """Whose DCGM exporter reports GPUs: GKE's own, a DaemonSet of ours, or none. Two at once report twice. Omitted:
     GKE's own on clusters this stack makes, none elsewhere."""
-    dcgm_exporter: DcgmExporterConfig = DcgmExporterConfig()
+    dcgm_exporter: DcgmExporterConfig = Field(default_factory=DcgmExporterConfig)
     """Settings of our DaemonSet. Omitted: its defaults."""
 
 
@@ -92,11 +92,11 @@ class Environment(Config):
     """Models by name; a model's Service has that name. Omitted: none."""
     traffic: dict[ModelName, RouteConfig] = Field(default_factory=dict)
     """Routes by name. Omitted: none; models are reached by their Services."""
-    observability: ObservabilityConfig = ObservabilityConfig()
+    observability: ObservabilityConfig = Field(default_factory=ObservabilityConfig)
     """Who collects metrics. Omitted: GKE's own collectors on GKE."""
-    addons: AddonsConfig = AddonsConfig()
+    addons: AddonsConfig = Field(default_factory=AddonsConfig)
     """What the cluster has beside Kubernetes. Omitted: nothing."""
-    policy: PolicyConfig = PolicyConfig()
+    policy: PolicyConfig = Field(default_factory=PolicyConfig)
     """What the team demands and accepts. Omitted: every proof holds without exception."""
 
     @property

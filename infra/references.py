@@ -42,7 +42,9 @@ def check_references(environment: Environment, secrets: Collection[str], found: 
     adapter = environment.addons.metrics_adapter
     if adapter and adapter.kind == "stackdriver" and not isinstance(environment.prometheus, ManagedPrometheus):
         fix = "use kind: prometheus-adapter, or observability.prometheus of kind managed"
-        message = f'got "stackdriver", which reads what Google\'s managed Prometheus collects, and that is not used; {fix}'
+        message = (
+            f'got "stackdriver", which reads what Google\'s managed Prometheus collects, and that is not used; {fix}'
+        )
         found.add(("addons", "metrics_adapter", "kind"), message)
     if environment.observability.dcgm == "daemonset" and getattr(environment.cluster, "managed_dcgm", False):
         fix = "set cluster.managed_dcgm: false, or dcgm: managed"

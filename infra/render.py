@@ -20,6 +20,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,10 @@ _ADVICE = {
     errno.EEXIST: "a file of that name is in the way; choose another folder",
     errno.ENAMETOOLONG: "the path is too long for the file system; choose a shorter folder or name",
 }
+
+
+_BATCH = 100
+"""Files that are written at a time."""
 
 
 class RenderError(ValueError):
@@ -185,20 +190,45 @@ def _files(plan: Plan, paths: Mapping[int, str]) -> Iterator[tuple[str, str]]:
 
 
 def _write(plan: Plan, paths: Mapping[int, str], tree: Path, earlier: Path | None) -> RenderResult:
-    folders: dict[str, str] = {}
+    folders: set[str] = set()
     files = size = 0
-    for path, text in _files(plan, paths):
-        folder, _, name = path.rpartition("/")
-        if folder not in folders:
-            (tree / folder).mkdir(parents=True, exist_ok=True)
-            folders[folder] = str(tree / folder)
-        content = text.encode()
-        if not (earlier and _link_same(f"{earlier}/{path}", f"{folders[folder]}/{name}", content)):
-            with open(f"{folders[folder]}/{name}", "xb") as file:  # noqa: PTH123  a `Path` a file costs as much as the file
-                file.write(content)
-        files += 1
-        size += len(content)
+    batch: list[tuple[str, bytes]] = []
+    # The kernel's work on one batch goes on while the next one becomes text.
+    with ThreadPoolExecutor(max_workers=1) as writer:
+        waiting: list[Future[None]] = []
+        for path, text in _files(plan, paths):
+            folder = path.rpartition("/")[0]
+            if folder not in folders:
+                (tree / folder).mkdir(parents=True, exist_ok=True)
+                folders.add(folder)
+            content = text.encode()
+            batch.append((path, content))
+            files += 1
+            size += len(content)
+            if len(batch) == _BATCH:
+                waiting.append(writer.submit(_write_batch, batch, tree, earlier))
+                batch = []
+        waiting.append(writer.submit(_write_batch, batch, tree, earlier))
+    for written in waiting:
+        written.result()
     return RenderResult(files=files, bytes=size, objects=sum(1 for _ in plan.objects()))
+
+
+def _write_batch(batch: list[tuple[str, bytes]], tree: Path, earlier: Path | None) -> None:
+    for path, content in batch:
+        if not (earlier and _link_same(f"{earlier}/{path}", f"{tree}/{path}", content)):
+            _write_new(f"{tree}/{path}", content)
+
+
+def _write_new(path: str, content: bytes) -> None:
+    """Write a file that is not there yet, in half the time that Python's own file objects take for small ones."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
 
 
 def _link_same(earlier: str, path: str, content: bytes) -> bool:

@@ -142,7 +142,7 @@ class GpuNodePoolConfig(Config):
     """Share each GPU between containers. Omitted: a GPU belongs to one container."""
     partition: str | None = None
     """MIG partition size, `1g.5gb`: each GPU is cut into that many GPUs. Omitted: GPUs stay whole."""
-    upgrade: Upgrade = Upgrade()
+    upgrade: Upgrade = Field(default_factory=Upgrade)
     """How node upgrades proceed. Omitted: one node at a time, without spare GPUs."""
     local_ssd_count: Count | None = None
     """Local SSDs of 375 GB that back the node's ephemeral storage. Omitted: the boot disk backs it."""

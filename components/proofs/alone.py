@@ -20,6 +20,7 @@ def proved(part: Part, nodes: tuple[NodeShape, ...]) -> Part:
     refused = [finding for finding in prove(Plan("", (part,), nodes=nodes)) if finding.severity == "error"]
     if refused:
         raise ConfigError(
-            Problem(found.path[2:], "; ".join((f"[{found.rule}] {found.message}", *found.remedies))) for found in refused
+            Problem(found.path[2:], "; ".join((f"[{found.rule}] {found.message}", *found.remedies)))
+            for found in refused
         )
     return part

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from ..config import Config
 from ..plan import Part
 from ..serving.config import ModelServerConfig
@@ -26,9 +28,9 @@ class BlueGreenRollout(Config):
     """The rollout's kind."""
     active: Literal["blue", "green"]
     """The colour that serves. To go live or back, change this one word."""
-    blue: Variant = Variant()
+    blue: Variant = Field(default_factory=Variant)
     """What blue does differently. Omitted: nothing."""
-    green: Variant = Variant()
+    green: Variant = Field(default_factory=Variant)
     """What green does differently. Omitted: nothing."""
 
 

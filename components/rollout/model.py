@@ -32,7 +32,7 @@ Rollout = Annotated[RollingRollout | CanaryRollout | AbRollout | BlueGreenRollou
 class ModelConfig(ModelServerConfig):
     """One model of an environment."""
 
-    rollout: Rollout = RollingRollout()
+    rollout: Rollout = Field(default_factory=RollingRollout)
     """How a new version takes over. Omitted: pods are replaced one after another."""
 
 
@@ -42,16 +42,15 @@ def model(name: str, config: ModelConfig, site: Site | None = None) -> Part:
     Raises:
         ConfigError: settings that do not fit the site or each other; paths are relative to `config`.
     """
-    base = ModelServerConfig(**{field: getattr(config, field) for field in config.model_fields_set - {"rollout"}})
     match config.rollout:
         case BlueGreenRollout():
-            return blue_green(name, base, config.rollout, site)
+            return blue_green(name, config, config.rollout, site)
         case CanaryRollout():
-            return canary(name, base, config.rollout, site)
+            return canary(name, config, config.rollout, site)
         case AbRollout():
-            return ab_test(name, base, config.rollout, site)
+            return ab_test(name, config, config.rollout, site)
         case RollingRollout():
-            return model_server(name, base, site)
+            return model_server(name, config, site)
 
 
 def track_labels(config: ModelConfig) -> dict[str, dict[str, str]]:

@@ -32,6 +32,14 @@ from .engines import EngineConfig
 from .hub_token import TokenConfig
 from .network_policy import NetworkConfig
 
+GoogleAccount = Annotated[
+    str,
+    patterned(
+        r"^[a-z][-a-z0-9]{4,28}[a-z0-9]@[-a-z0-9.]+\.iam\.gserviceaccount\.com$", "name@project.iam.gserviceaccount.com"
+    ),
+]
+"""A Google service account's address."""
+
 
 class ResourcesConfig(Config):
     """CPU and memory of one replica."""
@@ -101,26 +109,26 @@ class ModelServerConfig(Config):
     """Pods, each with the whole model. Not used where autoscaling is set. Omitted: 1."""
     autoscaling: AutoscalingConfig | None = None
     """When to add and remove replicas. Omitted: never."""
-    resources: ResourcesConfig = ResourcesConfig()
+    resources: ResourcesConfig = Field(default_factory=ResourcesConfig)
     """CPU and memory. Omitted: three quarters of the node's, shared by its GPUs."""
-    cache: CacheConfig = NodeDisk()
+    cache: CacheConfig = Field(default_factory=NodeDisk)
     """Where model files are kept. Omitted: 50 GiB of the node's disk, downloaded anew by each pod."""
     hf_token: TokenConfig | None = None
     """Where the Hugging Face token comes from; gated models need one. Omitted: no token."""
     shared_memory: Bytes = "1Gi"
-    """/dev/shm, which NCCL and PyTorch use between processes; counts against memory. Omitted: 1 GiB, as TGI's
+    """Shared memory (/dev/shm), which NCCL and PyTorch use between processes; part of memory. Omitted: 1 GiB, as TGI's
     README runs it; containers have 64 MiB otherwise."""
-    service: ServiceConfig = ServiceConfig()
+    service: ServiceConfig = Field(default_factory=ServiceConfig)
     """How clients reach it. Omitted: a Service on port 80 inside the cluster."""
-    network: NetworkConfig = NetworkConfig()
+    network: NetworkConfig = Field(default_factory=NetworkConfig)
     """Who may call it and whom it may call. Omitted: its namespace, gateways and Prometheus; the Hub."""
-    update: UpdateConfig = UpdateConfig()
+    update: UpdateConfig = Field(default_factory=UpdateConfig)
     """How pods are replaced. Omitted: one at a time, without spare GPUs."""
     drain_sleep_seconds: Annotated[Seconds, Field(le=120)] = 15
     """Seconds between leaving the Service and SIGTERM, so that no client calls a pod that stops. Omitted: 15."""
     max_unavailable: Count = 1
     """Pods a drain of nodes may take at a time (PodDisruptionBudget). Omitted: 1."""
-    security: SecurityConfig = SecurityConfig()
+    security: SecurityConfig = Field(default_factory=SecurityConfig)
     """Overrides of the engine's hardening. Omitted: as hard as its image allows."""
     env: dict[EnvName, str] = Field(default_factory=dict)
     """Further environment variables. Secrets do not belong here. Omitted: the engine's."""
@@ -130,9 +138,7 @@ class ModelServerConfig(Config):
     """Annotations on the pods. Omitted: ours."""
     priority_class: DnsName | None = None
     """PriorityClass of the pods. Omitted: the cluster's default."""
-    gcp_service_account: Annotated[
-        str, patterned(r"^[a-z][-a-z0-9]{4,28}[a-z0-9]@[-a-z0-9.]+\.iam\.gserviceaccount\.com$", "name@project.iam.gserviceaccount.com")
-    ] | None = None  # fmt: skip
+    gcp_service_account: GoogleAccount | None = None
     """Google service account the pods act as (Workload Identity). Omitted: none, and no metadata server."""
     start_seconds: Annotated[Seconds, Field(ge=60)] | None = None
     """How long a pod may take from node to ready; deployments wait this long. Omitted: the engine's startup probe

@@ -88,7 +88,7 @@ class CustomEngine(Config):
     """Where model files are kept; HF_HOME points there. Omitted: /models."""
     scratch: tuple[AbsolutePath, ...] = ("/tmp", "/home/server")  # noqa: S108 - paths inside the container
     """What else it must be able to write; HOME is the last. Omitted: /tmp and /home/server."""
-    probes: ProbesConfig = ProbesConfig()
+    probes: ProbesConfig = Field(default_factory=ProbesConfig)
     """How Kubernetes watches it. Omitted: /health, 30 minutes to start."""
     drain_seconds: Seconds = 30
     """Seconds it finishes open requests after SIGTERM; tell the server the same. Omitted: 30."""

@@ -87,18 +87,21 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     Service without ready pods (seen on a real engine: without that order it had none for 0.27 s).
     """
     base = tracks[0].config
-    shared = _shared(name, base, tracks, site)
+    runs = [(track, _launch(track.config, site)) for track in tracks]
+    shared = _shared(name, base, [launch for _, launch in runs], site)
     items = list(shared.items)
     active: list[str] = []
-    for track in (track for track in tracks if not track.standby):
-        items += _track_items(name, track, shared, site, after=shared.roles)
-        active.append(track.role("deployment"))
-    timeout = max(_timeout_seconds(track.config, _launch(track.config, site)) for track in tracks)
+    for track, launch in runs:
+        if not track.standby:
+            items += _track_items(name, track, launch, shared, site, after=shared.roles)
+            active.append(track.role("deployment"))
+    timeout = max(_timeout_seconds(track.config, launch) for track, launch in runs)
     items.append(
         service_item(name, base.namespace, base.service, selector, after=tuple(active), timeout_seconds=timeout)
     )
-    for track in (track for track in tracks if track.standby):
-        items += _track_items(name, track, shared, site, after=("service",))
+    for track, launch in runs:
+        if track.standby:
+            items += _track_items(name, track, launch, shared, site, after=("service",))
     outputs: dict[str, Any] = {
         "host": service_host(name, base.namespace),
         "url": service_url(name, base.namespace, base.service),
@@ -110,9 +113,8 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     return Part(kind, name, tuple(items), outputs, site.after, site.path, tuple(sorted(_KINDS - {kind})))
 
 
-def _shared(name: str, config: ModelServerConfig, tracks: list[Track], site: Site) -> _Shared:
+def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: Site) -> _Shared:
     namespace = config.namespace
-    launches = [_launch(track.config, site) for track in tracks]
     items = [_service_account(name, config)]
     items += claim_items(name, namespace, config.cache, timeout_seconds=NODE_SECONDS)
     token = token_parts(name, namespace, config.hf_token) if config.hf_token else None
@@ -141,7 +143,7 @@ def _shared(name: str, config: ModelServerConfig, tracks: list[Track], site: Sit
             namespace=namespace,
             selector={"app": name},
             port="http",
-            path=sorted(paths)[0],
+            path=min(paths),
         )
         items += [item] if item else []
     return _Shared(items, token, roles)
@@ -151,8 +153,10 @@ def _launch(config: ModelServerConfig, site: Site) -> Launch:
     return config.engine.launch(config.model, config.revision, gpus_of(config, site.nodes))
 
 
-def _track_items(name: str, track: Track, shared: _Shared, site: Site, *, after: tuple[str, ...]) -> list[Item]:
-    config, launch = track.config, _launch(track.config, site)
+def _track_items(
+    name: str, track: Track, launch: Launch, shared: _Shared, site: Site, *, after: tuple[str, ...]
+) -> list[Item]:
+    config = track.config
     deployment = _deployment(name, track, launch, shared.token, site)
     role = track.role("deployment")
     items = [

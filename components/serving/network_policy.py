@@ -13,7 +13,7 @@ from ..traffic.service import Cidr
 
 _PRIVATE = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]
 _LOAD_BALANCERS = ["35.191.0.0/16", "130.211.0.0/22"]
-"""Where Google's load balancers and their health checks come from (cloud.google.com/load-balancing/docs/health-checks)."""
+"""Google's load balancers and their health checks (cloud.google.com/load-balancing/docs/health-checks)."""
 
 
 class NetworkConfig(Config):

@@ -20,7 +20,7 @@ from .engine import Launch, Probe, Security
 
 REPOSITORY = "ghcr.io/huggingface/text-generation-inference"
 PORT = 8080
-"""Not the image's 80: a process without capabilities cannot bind it under containerd 1.7 (containerd config_unix.go)."""
+"""Not the image's 80: without capabilities it cannot be bound under containerd 1.7 (containerd config_unix.go)."""
 CACHE = "/data"
 _SCRATCH = "/tmp"  # noqa: S108 - a path inside the container, an emptyDir of its own
 

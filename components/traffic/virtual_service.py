@@ -100,7 +100,7 @@ class RouteConfig(Config):
     """Rules in order; the last one should match every request."""
     timeout_seconds: Seconds | None = None
     """Longest answer. Omitted: no limit, because a generation streams for minutes."""
-    load_balancing: LoadBalancing = LoadBalancing()
+    load_balancing: LoadBalancing = Field(default_factory=LoadBalancing)
     """How pods share requests. Omitted: fewest open requests first."""
 
     @model_validator(mode="after")

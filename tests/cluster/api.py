@@ -50,6 +50,7 @@ class Api:
         self._headers = {"Authorization": f"Bearer {token}", "User-Agent": "inference-e2e"}
         self._pool = urllib3.PoolManager(maxsize=16, ca_certs=str(certificate), retries=False, timeout=60)
         self._kinds: dict[tuple[str, str], tuple[str, bool]] = {}
+        self._listed: set[str] = set()
 
     def request(
         self,
@@ -95,6 +96,11 @@ class Api:
             self._discover()
         return (api_version, kind) in self._kinds
 
+    def namespaced(self) -> list[tuple[str, str]]:
+        """Every kind that lives in namespaces and can be listed, with its API version."""
+        self._discover()
+        return sorted(key for key, (plural, namespaced) in self._kinds.items() if namespaced and plural in self._listed)
+
     def _discover(self) -> None:
         for root in ("/api", "/apis"):
             for group in self.request("GET", root, accept=_DISCOVERY).object["items"]:
@@ -104,6 +110,8 @@ class Api:
                     for resource in version["resources"]:
                         key = (api_version, resource["responseKind"]["kind"])
                         self._kinds[key] = (resource["resource"], resource["scope"] == "Namespaced")
+                        if "list" in resource["verbs"]:
+                            self._listed.add(resource["resource"])
 
     def path(self, api_version: str, kind: str, namespace: str = "", name: str = "") -> str:
         """Where an object, or all objects of a kind, are served; without a namespace, those of all."""

@@ -45,7 +45,9 @@ def go(*arguments: str) -> str:
     try:
         done = subprocess.run(("go", *arguments), cwd=MODULE, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise MissingTool("the control plane is built with Go, and `go` is not on PATH; see https://go.dev/dl") from None
+        raise MissingTool(
+            "the control plane is built with Go, and `go` is not on PATH; see https://go.dev/dl"
+        ) from None
     if done.returncode:
         raise MissingTool(f"go {' '.join(arguments)} failed:\n{done.stderr.strip()[-2000:]}")
     return done.stdout

@@ -181,7 +181,11 @@ class Cluster:
                     self.missing[definition.file] = str(error)
         for entry in yaml.safe_load((HERE / "storage-classes.yaml").read_text(encoding="utf-8")):
             api.apply(_storage_class(**entry))
-        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"namespace": "default", "name": "default"}}
+        account = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"namespace": "default", "name": "default"},
+        }
         self._until("default service account", lambda: api.find(account))
         self._until("custom kinds", lambda: all(map(_is_established, _definitions_of(api))))
 

@@ -22,6 +22,8 @@ _CLUSTER_KINDS = (
     ("scheduling.k8s.io/v1", "PriorityClass"),
     ("cloud.google.com/v1", "ComputeClass"),
 )
+_KEEP = "tests.inference/keep"
+"""Label of namespaces that plans share; a namespace takes seconds to go, so these stay and are emptied."""
 _OURS = {"labelSelector": "app.kubernetes.io/managed-by=inference"}
 
 
@@ -32,7 +34,8 @@ def surroundings(api: Api, plan: Plan) -> None:
     spaces |= {item.namespace for _, item in plan.objects() if item.namespace}
     for space in sorted(spaces - set(_KEPT)):
         if ("Namespace", "", space) not in made:
-            api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
+            labels = {_KEEP: "true"}
+            api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space, "labels": labels}})
 
 
 def nodes_of(api: Api, plan: Plan) -> None:
@@ -124,8 +127,7 @@ def ready_endpoints(api: Api, service: dict[str, Any]) -> set[str]:
 
 def wipe(api: Api) -> None:
     """Take everything out of the cluster that a plan or `nodes_of` put into it."""
-    spaces = [space for space in api.list("v1", "Namespace") if space["metadata"]["name"] not in _KEPT]
-    for space in spaces:
+    for space in _passing(api):
         name = space["metadata"]["name"]
         # Controllers first, or they would make new pods; no grace, which a namespace's end would wait for.
         for kind in ("Deployment", "DaemonSet", "StatefulSet", "ReplicaSet"):
@@ -133,16 +135,22 @@ def wipe(api: Api) -> None:
         api.delete_all("v1", "Pod", name, gracePeriodSeconds=0)
         api.delete(space)
     for api_version, kind in _CLUSTER_KINDS:
-        if not api.serves(api_version, kind):
-            continue
-        everything = kind in ("Node", "PersistentVolume")
-        _delete_each(api, api.list(api_version, kind, **({} if everything else _OURS)))
+        if api.serves(api_version, kind):
+            everything = kind in ("Node", "PersistentVolume")
+            _delete_each(api, api.list(api_version, kind, **({} if everything else _OURS)))
+    until("empty cluster", lambda: not _passing(api) and not api.list("v1", "Node"), 120)
+    # What is left is in the namespaces that stay.
+    for api_version, kind in api.namespaced():
+        _delete_each(api, api.list(api_version, kind, **_OURS))
 
-    def gone() -> bool:
-        left = [space for space in api.list("v1", "Namespace") if space["metadata"]["name"] not in _KEPT]
-        return not left and not api.list("v1", "Node")
 
-    until("empty cluster", gone, 120)
+def _passing(api: Api) -> list[dict[str, Any]]:
+    """The namespaces that go with a plan."""
+    return [
+        space
+        for space in api.list("v1", "Namespace")
+        if space["metadata"]["name"] not in _KEPT and _KEEP not in space["metadata"].get("labels", {})
+    ]
 
 
 def _delete_each(api: Api, found: Iterable[dict[str, Any]]) -> None:

@@ -36,7 +36,7 @@ def told(message: str) -> Counter[str]:
     """The same, from the message of a pod's PodScheduled condition."""
     reasons: Counter[str] = Counter()
     for count, short, other in _COUNTED.findall(message.partition(" preemption:")[0]):
-        what = f"insufficient {short.split()[1]}" if short else "taint" if "taint" in other else "selection"
+        what = f"insufficient {short.split()[1]}" if short else "taint" if "untolerated" in other else "selection"
         reasons[what] += int(count)
     return reasons
 

@@ -101,12 +101,13 @@ def remove_nodes(api: Api, names: Iterable[str]) -> None:
 def pool_of(api: Api) -> dict[str, str]:
     """Which pool each node belongs to."""
     return {
-        node["metadata"]["name"]: node["metadata"].get("annotations", {}).get(POOL, "") for node in api.list("v1", "Node")
+        node["metadata"]["name"]: node["metadata"].get("annotations", {}).get(POOL, "")
+        for node in api.list("v1", "Node")
     }
 
 
 def _is_usable(node: dict[str, Any]) -> bool:
-    ready = any(entry["type"] == "Ready" and entry["status"] == "True" for entry in node["status"].get("conditions", ()))
-    return ready and not any(
-        taint["key"].startswith("node.kubernetes.io/") for taint in node["spec"].get("taints", ())
+    ready = any(
+        entry["type"] == "Ready" and entry["status"] == "True" for entry in node["status"].get("conditions", ())
     )
+    return ready and not any(taint["key"].startswith("node.kubernetes.io/") for taint in node["spec"].get("taints", ()))

@@ -52,9 +52,7 @@ class Processes:
         """Start a program in a session of its own, so that Ctrl-C ends the tests and they end the program."""
         for folder in ("run", "log"):
             (self.folder / folder).mkdir(exist_ok=True)
-        inherited = {
-            key: value for key, value in os.environ.items() if key.lower() not in (*_PROXIES, "kubeconfig")
-        }
+        inherited = {key: value for key, value in os.environ.items() if key.lower() not in (*_PROXIES, "kubeconfig")}
         with self._log(name).open("wb") as log:
             child = subprocess.Popen(
                 [str(word) for word in command],

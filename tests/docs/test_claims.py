@@ -90,9 +90,7 @@ def test_a_new_kind_of_rollout_takes_over_what_the_old_one_made(tmp_path: Path) 
         planned(_prod(chat={"rollout": rollout}), tmp_path).plan
         for rollout in ({"kind": "rolling"}, {"kind": "canary", "canary": {"replicas": 1}})
     )
-    before, after = (
-        next(part for part in plan.parts if part.path == ("models", "chat")) for plan in (rolling, canary)
-    )
+    before, after = (next(part for part in plan.parts if part.path == ("models", "chat")) for plan in (rolling, canary))
     assert before.kind in after.siblings
     assert after.kind in before.siblings
     kept = {item.name for item in before.items} & {item.name for item in after.items}

@@ -16,9 +16,9 @@ import pytest
 from components.addons.addons import AddonsConfig
 from components.catalog.charts import crds_of
 from components.gpu.cluster import GkeExistingConfig, KubeconfigConfig
+from components.gpu.kubeconfig import gke_kubeconfig
 from infra import preflight
 from infra.environment import Environment, ObservabilityConfig
-from components.gpu.kubeconfig import gke_kubeconfig
 from tests.contract.program import STACKS, recorder_for, up
 
 USER = "sesame-open"

@@ -66,7 +66,9 @@ def test_what_kubernetes_would_refuse_is_refused_first(fields: dict[str, int], s
 def test_a_metric_that_nothing_emits_is_refused_with_one_that_is() -> None:
     with pytest.raises(ConfigError) as refusal:
         spec(AutoscalingConfig(min=1, max=2, pod_metrics={"tgi_queue_sise": 10}))
-    assert "pod_metrics.tgi_queue_sise: nothing emits tgi_queue_sise; did you mean tgi_queue_size?" in str(refusal.value)
+    assert "pod_metrics.tgi_queue_sise: nothing emits tgi_queue_sise; did you mean tgi_queue_size?" in str(
+        refusal.value
+    )
 
 
 def test_gpu_utilization_which_nothing_emits_is_refused() -> None:

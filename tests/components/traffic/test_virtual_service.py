@@ -82,7 +82,7 @@ def test_a_model_of_one_version_needs_no_subset() -> None:
         ({"rules": [{"to": {"v1": 80, "v2": 30}}]}, "rules[0].to: weights sum to 110 (80 + 30); must be 100 in all"),
         ({"rules": [{"to": {"v1": 100}}, {"to": {"v2": 100}}]}, "rules[1]: is never reached"),
         ({"hosts": []}, "hosts: "),
-        ({"gateways": ["public"]}, "gateways[0]: got \"public\"; must be mesh, or namespace/name"),
+        ({"gateways": ["public"]}, 'gateways[0]: got "public"; must be mesh, or namespace/name'),
         (
             {"rules": [{"headers": {"x-a": {"exact": "a", "prefix": "b"}}, "to": {"v1": 100}}]},
             "rules[0].headers.x-a: got exact and prefix; give exactly one of exact, prefix, regex",
