@@ -43,8 +43,8 @@ def nodes_of(api: Api, plan: Plan) -> None:
     add_nodes(api, [node for shape in (system_pool(), *plan.nodes) for node in node_manifests(shape)])
 
 
-def apply_plan(api: Api, plan: Plan, *, wait: bool = False, writes: int | None = None) -> None:
-    """Apply every object that the server knows, in the plan's order.
+def apply_plan(api: Api, plan: Plan, *, wait: bool = False, writes: int | None = None) -> list[str]:
+    """Apply every object that the server knows, in the plan's order, and say which of them that changed.
 
     Args:
         api: the server.
@@ -56,17 +56,18 @@ def apply_plan(api: Api, plan: Plan, *, wait: bool = False, writes: int | None =
         ApiError: when the server refuses one.
     """
     surroundings(api, plan)
-    changed = 0
-    for _, wanted in manifests(plan):
-        if changed == writes:
+    changed: list[str] = []
+    for item, wanted in manifests(plan):
+        if len(changed) == writes:
             break
         if not api.serves(wanted["apiVersion"], wanted["kind"]):
             continue
         before = api.find(wanted)
         written = api.apply(wanted).object
-        changed += is_changed(before, written)
+        changed += [f"{item.kind}/{item.object_name}"] if is_changed(before, written) else []
         if wait:
             await_ready(api, written)
+    return changed
 
 
 def is_changed(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -35,15 +34,25 @@ class Loaded:
         values = self.environment.model_dump(mode="json", exclude_unset=True)
         for section, entries in sections.items():
             values[section] = {**values.get(section, {}), **entries}
+        return self._with(values)
+
+    def _with(self, values: Mapping[str, Any]) -> Loaded:
         environment = environment_of(values)
         return replace(self, environment=environment, plan=assemble(environment, self.plan.environment, self.secrets))
 
-    def with_active(self, model: str, color: str) -> Loaded:
-        """The environment with a blue-green model switched to a colour."""
+    def only(self, model: str) -> Loaded:
+        """The environment with one model and what leads to it."""
+        values = self.environment.model_dump(mode="json", exclude_unset=True)
+        values["models"] = {model: values["models"][model]}
+        values["traffic"] = {name: route for name, route in values.get("traffic", {}).items() if route["model"] == model}
+        return self._with(values)
+
+    def with_active(self, model: str, color: str, **variant: Any) -> Loaded:
+        """The environment with a blue-green model switched to a colour, whose variant may change with it."""
         entry = self.environment.model_dump(mode="json", exclude_unset=True)["models"][model]
-        entry = copy.deepcopy(entry)
-        entry["rollout"]["active"] = color
-        return self.with_values(models={model: entry})
+        rollout = entry["rollout"]
+        changed = {**rollout, "active": color, color: {**rollout.get(color, {}), **variant}}
+        return self.with_values(models={model: {**entry, "rollout": changed}})
 
     def pools_of(self, model: str) -> set[str]:
         """The pools the stack file says a model runs on; none for a model that needs none."""
