@@ -54,7 +54,8 @@ def canary(name: str, config: ModelServerConfig, rollout: CanaryRollout, site: S
     changed = rollout.canary.applied_to(config)
     if rollout.percent is None:
         stable = config
-        changed = changed if rollout.canary.replicas else changed.with_changes(replicas=1)
+        if not rollout.canary.replicas and not rollout.canary.autoscaling:
+            changed = changed.with_changes(replicas=1, autoscaling=None)
     else:
         stable, changed = _split(config, changed, rollout.percent)
     tracks = [Track(stable, STABLE, LABEL), Track(changed, "canary", LABEL)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pulumi
 
+from ..errors import ConfigError, Problem
 from ..gpu.resources import GpuNodePool
 from ..plan import Part
 from ..proofs.alone import proved
@@ -28,6 +29,9 @@ class _Rollout(Component):
         hf_token: the Hugging Face token, as a Pulumi secret; the stack then keeps it in a Kubernetes Secret.
         site: what else surrounds it, such as a Prometheus. Omitted: nothing.
         opts: Pulumi options.
+
+    Raises:
+        ConfigError: settings of another rollout, or that do not fit the pools or each other, or that a proof refuses.
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class _Rollout(Component):
         config, values = with_token(config, hf_token)
         place = site_on(runs_on, config, site)
         part = proved(_part(name, config, rollout, place), place.nodes)
+        if part.kind not in (owner.__name__ for owner in type(self).__mro__):
+            raise ConfigError([Problem(("rollout",), f"these are the settings of {part.kind}; use that class")])
         super().__init__(part, values=values, opts=after_all(runs_on, opts))
         self.config = config
 

@@ -20,7 +20,7 @@ class Variant(Config):
     engine: EngineConfig | None = None
     """Another engine or other flags; replaces the whole block. Omitted: the same."""
     replicas: Count | None = None
-    """Other number of pods. Omitted: the same."""
+    """Other number of pods, which are then not scaled unless `autoscaling` says so here. Omitted: the same."""
     autoscaling: AutoscalingConfig | None = None
     """Other scaling. Omitted: the same."""
     resources: ResourcesConfig | None = None
@@ -37,6 +37,8 @@ class Variant(Config):
         }
         if self.model is not None and self.revision is None:
             changes["revision"] = None
+        if self.replicas is not None and self.autoscaling is None:
+            changes["autoscaling"] = None
         if self.env:
             changes["env"] = base.env | self.env
         return base.with_changes(**changes) if changes else base

@@ -14,7 +14,8 @@ from ..errors import ConfigError, MisfitError, Problem, did_you_mean
 from ..manifest import metadata, object_item, without_none
 from ..plan import Item, Part
 
-Target = Annotated[Number, Field(gt=0)]
+Target = Annotated[Number, Field(ge=0.001)]
+"""Kubernetes counts in thousandths; less would be zero."""
 _SCALABLE = ("gauge", "counter")
 
 

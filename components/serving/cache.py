@@ -41,8 +41,9 @@ class Claim(Config):
     """The cache's kind."""
     size: Bytes
     """Size of the volume."""
-    access_mode: AccessMode
-    """ReadWriteMany for more than one replica: a ReadWriteOnce disk attaches to one node only."""
+    access_mode: Literal["ReadWriteOnce", "ReadWriteMany"]
+    """ReadWriteMany for more than one replica: a ReadWriteOnce disk attaches to one node only. A ReadOnlyMany claim
+    would stay empty: fill it elsewhere, and name it as existing-claim."""
     storage_class: DnsName | None = None
     """Storage class. Omitted: the cluster's default, which is ReadWriteOnce on GKE."""
     name: DnsName | None = None

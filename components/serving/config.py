@@ -62,9 +62,18 @@ class UpdateConfig(Config):
     """How pods are replaced when the template changes."""
 
     max_surge: Size | None = None
-    """Pods above the replicas while updating; each needs spare GPUs. Omitted: 0 with GPUs, 1 without."""
+    """Pods above the replicas while updating; each needs spare GPUs. Omitted: 0 with GPUs, 1 without or where
+    max_unavailable is 0."""
     max_unavailable: Size | None = None
-    """Pods below the replicas while updating. Omitted: 1 with GPUs, 0 without."""
+    """Pods below the replicas while updating. Omitted: 1 where max_surge is 0, otherwise 0."""
+
+    @model_validator(mode="after")
+    def _can_move(self) -> UpdateConfig:
+        if self.max_surge == 0 and self.max_unavailable == 0:
+            raise MisfitError(
+                "got 0, and max_surge is 0 too: no pod could ever be replaced; set one to 1", ("max_unavailable",)
+            )
+        return self
 
 
 class SecurityConfig(Config):
@@ -104,7 +113,7 @@ class ModelServerConfig(Config):
     runs_on: tuple[DnsLabel, ...] = ()
     """Node pools, in order of preference, or one compute class. Omitted: any node without taints."""
     gpus: Size | None = None
-    """GPUs of one replica, all on one node. Omitted: 1 on pools with GPUs, otherwise 0."""
+    """GPUs of one replica, all on one node. Omitted: 1 on pools with GPUs and for engines that need one, else 0."""
     replicas: Count = 1
     """Pods, each with the whole model. Not used where autoscaling is set. Omitted: 1."""
     autoscaling: AutoscalingConfig | None = None
@@ -145,7 +154,7 @@ class ModelServerConfig(Config):
     and 15 minutes for a new node."""
 
     @model_validator(mode="after")
-    def _no_secret_in_plain_text(self) -> ModelServerConfig:
+    def _fields_fit(self) -> ModelServerConfig:
         problems = [
             Problem(("env", name), PLAINTEXT_ADVICE)
             for name, value in self.env.items()
@@ -156,5 +165,7 @@ class ModelServerConfig(Config):
             for name in self.labels
             if name in ("app", "color", "version")
         ]
+        if self.gpus == 0 and self.engine.needs_gpu:
+            problems.append(Problem(("gpus",), f"got 0; {self.engine.kind} serves on GPUs only: use 1 or more"))
         MisfitError.raise_all(problems)
         return self

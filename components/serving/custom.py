@@ -5,7 +5,7 @@ For servers of your own (how arr-coc-vlm runs) and for engines that have no type
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -68,6 +68,8 @@ class MetricsConfig(Config):
 class CustomEngine(Config):
     """Any container that serves HTTP."""
 
+    needs_gpu: ClassVar[bool] = False
+
     kind: Literal["custom"]
     """The engine's name."""
     image: Image
@@ -100,7 +102,7 @@ class CustomEngine(Config):
     """Lowest CUDA compute capability the image is built for, such as 8.0. Omitted: not checked."""
 
     @model_validator(mode="after")
-    def _no_secret_in_plain_text(self) -> CustomEngine:
+    def _fields_fit(self) -> CustomEngine:
         problems = [
             Problem(("env", name), PLAINTEXT_ADVICE)
             for name, value in self.env.items()
@@ -110,6 +112,10 @@ class CustomEngine(Config):
             for number, (word, following) in enumerate(zip(words, (*words[1:], ""), strict=False)):
                 if looks_secret(word) or (hands_over_secret(word, following) and not looks_secret(following)):
                     problems.append(Problem((field, number), PLAINTEXT_ADVICE))
+        mounted = ("/dev/shm", self.cache_path)  # noqa: S108 - paths inside the container
+        for number, path in enumerate(self.scratch):
+            if path in (*mounted, *self.scratch[:number]):
+                problems.append(Problem(("scratch", number), f'"{path}" is mounted already; name each path once'))
         MisfitError.raise_all(problems)
         return self
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 PodSecurityLevel = Literal["privileged", "baseline", "restricted"]
 """The levels of Kubernetes' Pod Security Standards, weakest first."""
@@ -113,6 +113,8 @@ class Engine(Protocol):
     """What the model server asks of an engine's config."""
 
     kind: str
+    needs_gpu: ClassVar[bool]
+    """Whether it cannot serve without a GPU."""
 
     def launch(self, model: str, revision: str | None, gpus: int) -> Launch:
         """How to serve `model` at `revision` on `gpus` GPUs of one node."""

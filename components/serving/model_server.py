@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ConfigError, Problem
+from ..errors import ConfigError, MisfitError, Problem
 from ..manifest import metadata, object_item, without_none
 from ..monitoring.scrape import scrape_item, scraper_namespace
 from ..names import physical_name
@@ -136,6 +136,9 @@ def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: 
     roles = tuple(item.role for item in items)
     if site.prometheus and scraped:
         paths = {launch.metrics_path for launch in launches if launch.metrics_path}
+        if len(paths) > 1:
+            message = f"versions serve their metrics at {' and '.join(sorted(paths))}; one Service is read at one path"
+            raise MisfitError(message, at=("rollout",))
         item = scrape_item(
             site.prometheus,
             component=name,
@@ -188,9 +191,11 @@ def _deployment(name: str, track: Track, launch: Launch, token: TokenParts | Non
     config = track.config
     labels = {"app": name, **track.labels}
     gpus = gpus_of(config, site.nodes)
-    surge = config.update.max_surge if config.update.max_surge is not None else 0 if gpus else 1
-    default_unavailable = 1 if surge == 0 else 0
-    unavailable = config.update.max_unavailable
+    surge, unavailable = config.update.max_surge, config.update.max_unavailable
+    if surge is None:
+        surge = 1 if unavailable == 0 or (unavailable is None and not gpus) else 0
+    if unavailable is None:
+        unavailable = 1 if surge == 0 else 0
     # Pulumi would wait for a colour that may not even have nodes yet.
     notes = {"pulumi.com/skipAwait": "true"} if track.standby else None
     return {
@@ -206,7 +211,7 @@ def _deployment(name: str, track: Track, launch: Launch, token: TokenParts | Non
                 "type": "RollingUpdate",
                 "rollingUpdate": {
                     "maxSurge": surge,
-                    "maxUnavailable": default_unavailable if unavailable is None else unavailable,
+                    "maxUnavailable": unavailable,
                 },
             },
             progressDeadlineSeconds=_start_seconds(config, launch),
@@ -223,7 +228,7 @@ def _start_seconds(config: ModelServerConfig, launch: Launch) -> int:
 
 def _timeout_seconds(config: ModelServerConfig, launch: Launch) -> int:
     """How long Pulumi waits: pods are replaced one after another, each may need a node and a whole load."""
-    pods = config.autoscaling.min if config.autoscaling else config.replicas
+    pods = config.autoscaling.max if config.autoscaling else config.replicas
     return _start_seconds(config, launch) * pods
 
 

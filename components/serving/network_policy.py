@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
-from ..config import Config, DnsLabel, Flag
+from pydantic import Field
+
+from ..config import Config, DnsLabel, Flag, Port
 from ..manifest import metadata, object_item
 from ..plan import Item
 from ..tenancy.network import dns_egress
@@ -16,6 +18,15 @@ _LOAD_BALANCERS = ["35.191.0.0/16", "130.211.0.0/22"]
 """Google's load balancers and their health checks (cloud.google.com/load-balancing/docs/health-checks)."""
 
 
+class EgressConfig(Config):
+    """Something in the cluster that the pods call."""
+
+    namespace: DnsLabel
+    """Its namespace."""
+    ports: Annotated[tuple[Port, ...], Field(min_length=1)]
+    """Its TCP ports, as its pods listen on them."""
+
+
 class NetworkConfig(Config):
     """Traffic to and from the pods, besides what their service needs."""
 
@@ -24,6 +35,9 @@ class NetworkConfig(Config):
     Omitted: no others."""
     caller_ranges: tuple[Cidr, ...] = ()
     """Addresses outside the cluster that may call. Omitted: none but a LoadBalancer's clients."""
+    egress: tuple[EgressConfig, ...] = ()
+    """What else in the cluster the pods may call, such as a database. Omitted: nothing but DNS and a trace collector
+    that the engine names."""
     internet: Flag = True
     """Whether the pods may call public addresses on port 443, to fetch models. Omitted: they may. Hub downloads come
     from changing addresses, which a NetworkPolicy cannot name (huggingface.co/.well-known/meta.json)."""
@@ -60,6 +74,9 @@ def network_policy_item(
     egress = [dns_egress()]
     if config.internet:
         egress.append({"to": [_addresses("0.0.0.0/0", _PRIVATE)], "ports": [_tcp(443)]})
+    egress += [
+        {"to": [_namespace(rule.namespace)], "ports": [_tcp(port) for port in rule.ports]} for rule in config.egress
+    ]
     ports = sorted(set(cluster_ports))
     if ports:
         egress.append({"to": [{"namespaceSelector": {}}], "ports": [_tcp(port) for port in ports]})

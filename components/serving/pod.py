@@ -7,9 +7,10 @@ from dataclasses import replace
 from math import floor
 from typing import Any
 
+from ..errors import MisfitError
 from ..manifest import without_none
 from ..plan import NodeShape
-from ..quantity import GIB
+from ..quantity import GIB, number
 from . import cache
 from .cache import ExistingClaim, NodeDisk
 from .config import ModelServerConfig
@@ -25,10 +26,10 @@ _SHARED_MEMORY = {"name": "shm", "mountPath": "/dev/shm"}  # noqa: S108 - a path
 
 
 def gpus_of(config: ModelServerConfig, nodes: tuple[NodeShape, ...]) -> int:
-    """GPUs of one replica: as configured, otherwise 1 where the nodes have any."""
+    """GPUs of one replica: as configured, otherwise 1 where the nodes have any or the engine needs one."""
     if config.gpus is not None:
         return config.gpus
-    return 1 if any(node.allocatable.get(GPU) for node in nodes) else 0
+    return 1 if config.engine.needs_gpu or any(node.allocatable.get(GPU) for node in nodes) else 0
 
 
 def security_of(config: ModelServerConfig, launch: Launch) -> Security:
@@ -88,7 +89,7 @@ def pod_template(
         volumes=[
             cache.volume(server, config.cache),
             {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": config.shared_memory}},
-            *({"name": _volume_name(path), "emptyDir": {}} for path in launch.scratch),
+            *({"name": f"scratch-{number}", "emptyDir": {}} for number, _ in enumerate(launch.scratch)),
             *token_volumes,
         ],
     )
@@ -125,7 +126,7 @@ def _container(
     mounts: list[dict[str, Any]] = [
         without_none(name=cache.VOLUME, mountPath=launch.cache_path, readOnly=read_only or None),
         dict(_SHARED_MEMORY),
-        *({"name": _volume_name(path), "mountPath": path} for path in launch.scratch),
+        *({"name": f"scratch-{number}", "mountPath": path} for number, path in enumerate(launch.scratch)),
     ]
     if token and launch.token_env:
         env.append(token.variable(launch.token_env))
@@ -161,6 +162,9 @@ def _resources(config: ModelServerConfig, nodes: tuple[NodeShape, ...]) -> dict[
     cpu, memory = default_resources(nodes, gpus)
     requests: dict[str, Any] = {"cpu": config.resources.cpu or cpu, "memory": config.resources.memory or memory}
     limits: dict[str, Any] = {"memory": requests["memory"]}
+    if number(config.shared_memory) >= number(requests["memory"]):
+        message = f'got "{config.shared_memory}"; must be less than the memory it is part of, {requests["memory"]}'
+        raise MisfitError(f"{message}; raise resources.memory", at=("shared_memory",))
     if isinstance(config.cache, NodeDisk):
         requests["ephemeral-storage"] = config.cache.size
     if config.resources.cpu_limit:
@@ -194,8 +198,3 @@ def _spread(labels: Mapping[str, str]) -> list[dict[str, Any]]:
         }
         for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
     ]
-
-
-def _volume_name(path: str) -> str:
-    """A volume's name from the path it is mounted at: `/home/server` is `home-server`."""
-    return "".join(letter if letter.isalnum() else "-" for letter in path.strip("/").lower())

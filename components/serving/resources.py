@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pulumi
 
+from ..errors import ConfigError, Problem
 from ..gpu.placement import placement
 from ..gpu.resources import GpuNodePool
 from ..proofs.alone import proved
@@ -76,5 +77,8 @@ def with_token(
     """The settings with a Pulumi secret as token source, and its value, when the program hands a token over."""
     if hf_token is None:
         return config, {}
+    if config.hf_token is not None and not isinstance(config.hf_token, PulumiSecret):
+        message = f"is of kind {config.hf_token.kind}, and the program hands a token over as well; drop one of them"
+        raise ConfigError([Problem(("hf_token",), message)])
     source = config.hf_token if isinstance(config.hf_token, PulumiSecret) else PulumiSecret(kind="pulumi")
     return config.with_changes(hf_token=source), {source.secret: pulumi.Output.secret(hf_token)}

@@ -41,10 +41,11 @@ class TgiEngine(Config):
     """Text Generation Inference, the flags of its launcher. An omitted one keeps TGI's own default."""
 
     unknown_field_hints: ClassVar[dict[str, str]] = _NOT_FLAGS
+    needs_gpu: ClassVar[bool] = True
 
     kind: Literal["tgi"] = "tgi"
     """The engine's name."""
-    version: str = "3.3.6"
+    version: Annotated[str, patterned(r"^\w[\w.-]{0,127}$", "an image tag such as 3.3.6")] = "3.3.6"
     """Image tag. Omitted: 3.3.6, the newest release whose image was seen to be pulled. Mind that a tag can move;
     the digest is added where one is known."""
     image: Image | None = None
@@ -111,17 +112,22 @@ class TgiEngine(Config):
             yield Problem(
                 ("max_total_tokens",), f"got {lower}; must be at most max_batch_total_tokens, which is {upper}"
             )
-        if self.quantize == "exl2" and (self.num_shard or 1) > 1:
-            yield Problem(("num_shard",), f"exl2 weights cannot be sharded; got {self.num_shard}, use 1")
         if "*" in self.cors_allow_origin and len(self.cors_allow_origin) > 1:
             yield Problem(("cors_allow_origin",), "`*` allows every origin already; write it alone")
 
     def launch(self, model: str, revision: str | None, gpus: int) -> Launch:
-        """How TGI serves `model`; values with spaces or globs go by variable, see `_environment`."""
+        """How TGI serves `model`; values with spaces or globs go by variable, see `_environment`.
+
+        Raises:
+            MisfitError: for exl2 weights on more than one GPU.
+        """
+        shards = self.num_shard or gpus
+        if self.quantize == "exl2" and shards > 1:
+            raise MisfitError(f"exl2 weights cannot be sharded; got {shards} shards, use 1", at=("engine", "num_shard"))
         return Launch(
             container="tgi",
             image=self.image or images.image(REPOSITORY, self.version),
-            args=tuple(self._arguments(model, revision, gpus)),
+            args=tuple(self._arguments(model, revision, shards)),
             env=self._environment(),
             port=PORT,
             # The entrypoint and binaries are absolute, and the router saves the tokenizer into "out" below its
@@ -146,11 +152,11 @@ class TgiEngine(Config):
             egress_ports=(int(self.otlp_endpoint.rpartition(":")[2]),) if self.otlp_endpoint else (),
         )
 
-    def _arguments(self, model: str, revision: str | None, gpus: int) -> list[str]:
+    def _arguments(self, model: str, revision: str | None, shards: int) -> list[str]:
         flags: dict[str, str | int | float | None] = {
             "--model-id": model,
             "--revision": revision,
-            "--num-shard": self.num_shard or gpus,
+            "--num-shard": shards,
             "--quantize": self.quantize,
             "--dtype": self.dtype,
             "--kv-cache-dtype": self.kv_cache_dtype,

@@ -48,6 +48,8 @@ def service_item(
             {"name": "http", "appProtocol": "http", "protocol": "TCP", "port": config.port, "targetPort": "http"},
         ],
         sessionAffinity="None",
+        # Otherwise a second node forwards the call under its own address, and no NetworkPolicy knows the client.
+        externalTrafficPolicy="Local" if balanced else None,
         loadBalancerSourceRanges=list(config.allowed_ranges) if balanced and config.allowed_ranges else None,
     )
     annotations = {"networking.gke.io/load-balancer-type": "Internal"} if balanced and config.internal else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .binaries import MissingTool
+from .binaries import MissingToolError
 from .cluster import Cluster, is_running, run_folder
 from .crds import fetch
 from .deploy import nodes_of, surroundings
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
                 for problem in problems:
                     say(problem)
                 return 1 if problems else 0
-    except MissingTool as error:
+    except MissingToolError as error:
         say(str(error))
         return 1
     say("give one of: start [ENV], stop, crds")

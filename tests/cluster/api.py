@@ -47,6 +47,7 @@ class Api:
 
     def __init__(self, server: str, certificate: Path, token: str) -> None:
         self.server = server
+        self.certificate = certificate
         self._headers = {"Authorization": f"Bearer {token}", "User-Agent": "inference-e2e"}
         self._pool = urllib3.PoolManager(maxsize=16, ca_certs=str(certificate), retries=False, timeout=60)
         self._kinds: dict[tuple[str, str], tuple[str, bool]] = {}
@@ -60,7 +61,7 @@ class Api:
         *,
         content: str = "application/json",
         accept: str = "application/json",
-        **query: str,
+        query: Mapping[str, str] | None = None,
     ) -> Answer:
         """One call; `path` starts at the server's root.
 
@@ -69,7 +70,7 @@ class Api:
         """
         response = self._pool.request(
             method,
-            self._url(path, query),
+            self._url(path, query or {}),
             body=json.dumps(body) if body is not None else None,
             headers={**self._headers, "Content-Type": content, "Accept": accept},
         )
@@ -133,17 +134,17 @@ class Api:
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
         query |= {"dryRun": "All"} if dry_run else {}
         query |= {"force": "true"} if force else {}
-        return self.request("PATCH", self.path_of(manifest), manifest, content=_APPLY, **query)
+        return self.request("PATCH", self.path_of(manifest), manifest, content=_APPLY, query=query)
 
     def patch(self, manifest: Manifest, change: Manifest, *, subresource: str = "", **query: str) -> Answer:
         """Merge a change into an object."""
         path = self.path_of(manifest) + (f"/{subresource}" if subresource else "")
-        return self.request("PATCH", path, change, content=_MERGE, **query)
+        return self.request("PATCH", path, change, content=_MERGE, query=query)
 
     def create(self, manifest: Manifest) -> Answer:
         """Create an object; one that is there already is an error."""
         path = self.path_of(manifest).rpartition("/")[0]
-        return self.request("POST", path, manifest, fieldValidation="Strict")
+        return self.request("POST", path, manifest, query={"fieldValidation": "Strict"})
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, Any]:
         """One object."""
@@ -160,7 +161,7 @@ class Api:
 
     def list(self, api_version: str, kind: str, namespace: str = "", **query: str) -> list[dict[str, Any]]:
         """Objects of a kind, in one namespace or in all."""
-        items = self.request("GET", self.path(api_version, kind, namespace), **query).object["items"]
+        items = self.request("GET", self.path(api_version, kind, namespace), query=query).object["items"]
         # The items of a list do not say what they are.
         return [{"apiVersion": api_version, "kind": kind, **item} for item in items]
 

@@ -32,7 +32,7 @@ _STAGES = {
 _PROGRESS_SECONDS = 20
 
 
-class MissingTool(RuntimeError):
+class MissingToolError(RuntimeError):
     """Something this machine must have, and how to get it."""
 
 
@@ -40,16 +40,16 @@ def go(*arguments: str) -> str:
     """The output of a Go command, run in the module.
 
     Raises:
-        MissingTool: without Go, or when Go cannot get a module.
+        MissingToolError: without Go, or when Go cannot get a module.
     """
     try:
         done = subprocess.run(("go", *arguments), cwd=MODULE, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise MissingTool(
+        raise MissingToolError(
             "the control plane is built with Go, and `go` is not on PATH; see https://go.dev/dl"
         ) from None
     if done.returncode:
-        raise MissingTool(f"go {' '.join(arguments)} failed:\n{done.stderr.strip()[-2000:]}")
+        raise MissingToolError(f"go {' '.join(arguments)} failed:\n{done.stderr.strip()[-2000:]}")
     return done.stdout
 
 
@@ -63,7 +63,7 @@ def installed() -> Path:
     """The folder with `bin/` and `stages/`, built first when this version of the module was not built before.
 
     Raises:
-        MissingTool: when it cannot be built here.
+        MissingToolError: when it cannot be built here.
     """
     digest = hashlib.sha256((MODULE / "go.mod").read_bytes() + (MODULE / "go.sum").read_bytes())
     if not shutil.which("go") and not cache().is_dir():
@@ -96,7 +96,7 @@ def _locked(path: Path) -> Iterator[None]:
 def _build(target: Path) -> None:
     say("building it from its Go modules, once: several minutes")
     if os.environ.get("GOFLAGS", "").find("-mod=vendor") >= 0:
-        raise MissingTool("GOFLAGS says -mod=vendor, and the module has no vendor folder; unset it")
+        raise MissingToolError("GOFLAGS says -mod=vendor, and the module has no vendor folder; unset it")
     total = len(go("list", "-deps", "tool").splitlines())
     started = time.monotonic()
     command = ["go", "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", _linker_flags(), "-o", f"{target}/"]
@@ -118,7 +118,7 @@ def _build(target: Path) -> None:
             raise
         reader.join()
     if build.returncode:
-        raise MissingTool("the control plane cannot be built:\n" + "".join(lines)[-3000:])
+        raise MissingToolError("the control plane cannot be built:\n" + "".join(lines)[-3000:])
     for built, name in _GO_NAMES.items():
         (target / built).rename(target / name)
     say(f"built in {time.monotonic() - started:.0f} s")

@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 
 from .api import Api, ApiError, until
 from .binaries import go, installed
-from .crds import Unavailable, definitions, resources
+from .crds import UnavailableError, definitions, resources
 from .place import HERE, cache, say
 from .processes import Processes, identity, is_alive, remove_leftovers
 
@@ -177,7 +177,7 @@ class Cluster:
             for definition in definitions():
                 try:
                     list(pool.map(api.apply, resources(definition)))
-                except Unavailable as error:
+                except UnavailableError as error:
                     self.missing[definition.file] = str(error)
         for entry in yaml.safe_load((HERE / "storage-classes.yaml").read_text(encoding="utf-8")):
             api.apply(_storage_class(**entry))
@@ -222,7 +222,7 @@ def _stages() -> list[dict[str, Any]]:
     return stages
 
 
-def _storage_class(name: str, provisioner: str, default: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - a row
+def _storage_class(name: str, provisioner: str, default: bool = False) -> dict[str, Any]:
     notes = {"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}} if default else {}
     return {
         "apiVersion": "storage.k8s.io/v1",

@@ -15,7 +15,7 @@ import pytest
 from components.plan import Item
 
 from .api import Answer, Api, ApiError
-from .binaries import MissingTool
+from .binaries import MissingToolError
 from .cluster import Cluster, run_folder
 from .deploy import nodes_of, surroundings, wipe
 from .environments import Loaded, label, loaded, manifests, stack_files
@@ -70,7 +70,7 @@ def cluster() -> Iterator[Cluster]:
     try:
         made.start(owned=True)
         yield made
-    except MissingTool as error:
+    except MissingToolError as error:
         pytest.fail(str(error), pytrace=False)
     finally:
         made.stop()

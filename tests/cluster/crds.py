@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from .binaries import MissingTool, go
+from .binaries import MissingToolError, go
 from .place import HERE, REPOSITORY, cache, say
 
 TABLE = HERE / "crds.tsv"
@@ -28,7 +28,7 @@ _NOTE = (
 _YAML_WIDTH = 200
 
 
-class Unavailable(RuntimeError):
+class UnavailableError(RuntimeError):
     """A definition that cannot be had here, and why."""
 
 
@@ -67,14 +67,16 @@ def content(definition: Definition) -> bytes:
     """The file, from its Go module or from one of `folders()`.
 
     Raises:
-        Unavailable: when it is in none of them, or is another file of that name.
+        UnavailableError: when it is in none of them, or is another file of that name.
     """
     if definition.kind == "module":
         module, _, path = definition.source.partition(" ")
         return _checked(definition, Path(_module_folder(module)) / path)
     found = [folder / definition.file for folder in folders() if (folder / definition.file).is_file()]
     if not found:
-        raise Unavailable(f"{definition.file} is not here; run `make crds`, or set CRDS_DIR to a folder that has it")
+        raise UnavailableError(
+            f"{definition.file} is not here; run `make crds`, or set CRDS_DIR to a folder that has it"
+        )
     return _checked(definition, found[0])
 
 
@@ -119,20 +121,20 @@ def _checked(definition: Definition, path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise Unavailable(f"{definition.file}: {error}") from None
+        raise UnavailableError(f"{definition.file}: {error}") from None
     if _sha256(data) != definition.sha256:
-        raise Unavailable(f"{path} is not the file {TABLE.name} names: its SHA-256 differs; run `make crds`")
+        raise UnavailableError(f"{path} is not the file {TABLE.name} names: its SHA-256 differs; run `make crds`")
     return data
 
 
 @once
 def _module_folder(module: str) -> str:
     if shutil.which("go") is None:
-        raise Unavailable(f"{module} is a Go module, and `go` is not on PATH; see https://go.dev/dl")
+        raise UnavailableError(f"{module} is a Go module, and `go` is not on PATH; see https://go.dev/dl")
     try:
         return str(json.loads(go("mod", "download", "-json", module))["Dir"])
-    except MissingTool as error:
-        raise Unavailable(str(error)) from None
+    except MissingToolError as error:
+        raise UnavailableError(str(error)) from None
 
 
 def _compute_class(schema: dict[str, Any]) -> bytes:
@@ -147,7 +149,12 @@ def _compute_class(schema: dict[str, Any]) -> bytes:
         "schema": {"openAPIV3Schema": _without_closed(schema)},
         "subresources": {"status": {}},
     }
-    names = {"kind": "ComputeClass", "listKind": "ComputeClassList", "plural": "computeclasses", "singular": "computeclass"}  # fmt: skip
+    names = {
+        "kind": "ComputeClass",
+        "listKind": "ComputeClassList",
+        "plural": "computeclasses",
+        "singular": "computeclass",
+    }
     definition = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.plan import Plan
 
-from .api import Api, until
+from .api import Api, Manifest, until
 from .environments import manifests
 from .nodes import add_nodes, node_manifests, system_pool
 
@@ -87,11 +87,16 @@ def await_ready(api: Api, written: dict[str, Any], seconds: float = 120) -> None
     """Wait as Pulumi does: for a Deployment's pods, and for a Service's endpoints."""
     if written["metadata"].get("annotations", {}).get(_SKIP_AWAIT) == "true":
         return
-    name = f"{written['kind']} {written['metadata']['name']}"
     if written["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
-        until(f"rollout of {name}", lambda: is_rolled_out(api.find(written)), seconds)
+        await_rollout(api, written, seconds)
     elif written["kind"] == "Service" and written["spec"].get("selector"):
-        until(f"ready endpoint of {name}", lambda: ready_endpoints(api, written), seconds)
+        until(f"ready endpoint of {written['metadata']['name']}", lambda: ready_endpoints(api, written), seconds)
+
+
+def await_rollout(api: Api, controller: Manifest, seconds: float = 120) -> None:
+    """Wait until a controller's pods are all there, of its newest version, and ready."""
+    what = f"rollout of {controller['kind']} {controller['metadata']['name']}"
+    until(what, lambda: is_rolled_out(api.find(controller)), seconds)
 
 
 def is_rolled_out(controller: dict[str, Any] | None) -> bool:

@@ -44,7 +44,9 @@ class Loaded:
         """The environment with one model and what leads to it."""
         values = self.environment.model_dump(mode="json", exclude_unset=True)
         values["models"] = {model: values["models"][model]}
-        values["traffic"] = {name: route for name, route in values.get("traffic", {}).items() if route["model"] == model}
+        values["traffic"] = {
+            name: route for name, route in values.get("traffic", {}).items() if route["model"] == model
+        }
         return self._with(values)
 
     def with_active(self, model: str, color: str, **variant: Any) -> Loaded:

@@ -18,7 +18,7 @@ def cache() -> Path:
 
 def say(message: str) -> None:
     """Tell a person who waits what goes on, past pytest's capture."""
-    print(f"control plane: {message}", file=_OUT, flush=True)  # noqa: T201
+    print(f"control plane: {message}", file=_OUT, flush=True)
 
 
 _OUT = os.fdopen(os.dup(2), "w", encoding="utf-8")

@@ -9,6 +9,7 @@ import pytest
 from .api import Answer, Api, ApiError, until
 from .conftest import JUDGED, Deployed
 from .deploy import is_changed
+from .environments import shipped
 
 LEVELS = ("privileged", "baseline", "restricted")
 ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -94,8 +95,6 @@ def _would_refuse(api: Api, space: dict[str, Any], level: str) -> tuple[str, ...
 def test_shipped_namespaces_are_restricted_but_for_tgi_and_the_exporter(
     environment: str, levels: dict[str, str]
 ) -> None:
-    from .environments import shipped
-
     found = {
         item.object_name: item.properties["metadata"]["labels"][ENFORCE]
         for _, item in shipped(environment).plan.objects("Namespace")

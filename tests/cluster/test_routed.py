@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from components.plan import Plan
 
 from .api import Api, until
 from .conftest import JUDGED, Deployed
-from .deploy import apply_plan, is_rolled_out, nodes_of, ready_endpoints
-from .environments import shipped
+from .deploy import apply_plan, await_rollout, nodes_of, ready_endpoints
+from .environments import manifest, shipped
 
 _WHOLE = 100
 
 
 def _ready(api: Api, plan: Plan) -> None:
     for _, item in plan.objects("Deployment"):
-        until(f"rollout of {item.object_name}", lambda item=item: is_rolled_out(api.find(dict(item.properties))), 60)
+        await_rollout(api, manifest(item))
 
 
 def _pods_behind(api: Api, service: dict[str, Any], labels: dict[str, str]) -> list[dict[str, Any]]:
@@ -25,9 +26,7 @@ def _pods_behind(api: Api, service: dict[str, Any], labels: dict[str, str]) -> l
     names = ready_endpoints(api, service)
     pods = api.list("v1", "Pod", service["metadata"]["namespace"])
     return [
-        pod
-        for pod in pods
-        if pod["metadata"]["name"] in names and labels.items() <= pod["metadata"]["labels"].items()
+        pod for pod in pods if pod["metadata"]["name"] in names and labels.items() <= pod["metadata"]["labels"].items()
     ]
 
 
@@ -36,7 +35,7 @@ def test_every_service_leads_to_ready_pods_on_every_port(deployed: Deployed, api
     for _, item in deployed.loaded.plan.objects("Service"):
         service = api.find(dict(item.properties))
         assert service is not None
-        pods = until(f"ready endpoint of {item.object_name}", lambda s=service: ready_endpoints(api, s), 30)
+        pods = until(f"ready endpoint of {item.object_name}", partial(ready_endpoints, api, service), 30)
         slices = api.list(
             "discovery.k8s.io/v1",
             "EndpointSlice",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from components.gpu.node_pool import COMPUTE_CLASS_LABEL
@@ -42,7 +43,7 @@ def _settle(api: Api, plan: Plan) -> None:
             found = api.find(written)
             return is_rolled_out(found) and len(_pods(api, pod)) >= pod.least
 
-        until(f"rollout of {pod.subject} with {pod.least} pods", done, 60, lambda pod=pod: _refusals(api, pod))
+        until(f"rollout of {pod.subject} with {pod.least} pods", done, 60, partial(_refusals, api, pod))
 
 
 def test_every_pod_is_ready_on_a_pool_that_its_model_names(deployed: Deployed, api: Api) -> None:
@@ -97,9 +98,9 @@ def _compare(api: Api, left: Plan, gone: tuple[str, ...]) -> None:
         wanted = expected(pod, counts, index.scheduler)
         messages = until(
             f"refusal of {pod.subject} as {dict(wanted)} without {gone}",
-            lambda pod=pod, wanted=wanted: _refused_as(api, pod, wanted),
+            partial(_refused_as, api, pod, wanted),
             30,
-            lambda pod=pod: _refusals(api, pod),
+            partial(_refusals, api, pod),
         )
         JUDGED["refusals of the scheduler that the proof gave too"] += len(messages)
     # A class whose pools are not in the plan makes its own, so the proof says nothing of its pods.

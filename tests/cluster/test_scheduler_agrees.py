@@ -75,12 +75,18 @@ def _nodes(draw: st.DrawFn) -> NodeShape:
 def _expressions(draw: st.DrawFn) -> dict[str, Any]:
     key = draw(st.sampled_from([*_LABELS, ZONE, "absent"]))
     values = list(_ZONES if key == ZONE else _LABELS.get(key, ("x",)))
-    operator = draw(st.sampled_from(["In", "NotIn", "Exists", "DoesNotExist", *(["Gt", "Lt"] if key == "rank" else [])]))
+    operator = draw(
+        st.sampled_from(["In", "NotIn", "Exists", "DoesNotExist", *(["Gt", "Lt"] if key == "rank" else [])])
+    )
     if operator in ("Gt", "Lt"):
         return {"key": key, "operator": operator, "values": [draw(st.sampled_from(["2", "3", "5", "7"]))]}
     if operator in ("Exists", "DoesNotExist"):
         return {"key": key, "operator": operator}
-    return {"key": key, "operator": operator, "values": draw(st.lists(st.sampled_from(values), min_size=1, unique=True))}
+    return {
+        "key": key,
+        "operator": operator,
+        "values": draw(st.lists(st.sampled_from(values), min_size=1, unique=True)),
+    }
 
 
 _TERMS = st.fixed_dictionaries({"matchExpressions": st.lists(_expressions(), min_size=1, max_size=2)})

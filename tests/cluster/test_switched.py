@@ -14,13 +14,13 @@ from infra.render import render
 from .api import Api, until
 from .cluster import Cluster
 from .conftest import JUDGED
-from .deploy import apply_plan, is_rolled_out, nodes_of, ready_endpoints, surroundings
+from .deploy import apply_plan, await_rollout, is_rolled_out, nodes_of, ready_endpoints, surroundings
 from .environments import Loaded, shipped
 from .watcher import EndpointWatch
 
 MODEL, SPACE, REPLICAS = "chat", "inference", 2
 COLORS = ("blue", "green")
-NEW_VERSION = {"engine": {"kind": "tgi", "version": "3.3.7", "max_input_tokens": 7168, "max_total_tokens": 8192}}
+NEW_VERSION = {"env": {"SETTING": "new"}}
 WRITES = [f"Deployment/{MODEL}-green", f"Service/{MODEL}", f"Deployment/{MODEL}-blue"]
 """What a switch to green changes, in the plan's order."""
 
@@ -51,7 +51,7 @@ def _until_whole(api: Api, color: str) -> None:
 
 def _until_settled(api: Api) -> None:
     for color in COLORS:
-        until(f"rollout of {color}", lambda color=color: is_rolled_out(api.find(_deployment(color))), 60)
+        await_rollout(api, _deployment(color))
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ class Trees:
 
     def apply_at_once(self, color: str) -> None:
         """All files in one go."""
-        self._run(color, "kubectl", "apply", "--server-side", "--force-conflicts", "-k", ".")
+        self._run(color, "kubectl", "apply", "-k", ".")
 
     def _run(self, color: str, *command: str) -> None:
         done = subprocess.run(

@@ -27,7 +27,7 @@ class EndpointWatch:
         self.states: list[frozenset[str]] = []
 
     def __enter__(self) -> Self:
-        first = self._api.request("GET", self._path, **self._query).object
+        first = self._api.request("GET", self._path, query=self._query).object
         self._slices = {entry["metadata"]["name"]: entry for entry in first["items"]}
         self._note()
         version = first["metadata"]["resourceVersion"]
@@ -48,15 +48,14 @@ class EndpointWatch:
     def _is_current(self) -> bool:
         if self._failure:
             raise AssertionError("the watch ended") from self._failure
-        now = self._api.request("GET", self._path, **self._query).object["items"]
+        now = self._api.request("GET", self._path, query=self._query).object["items"]
         return {_version(entry) for entry in now} == {_version(entry) for entry in list(self._slices.values())}
 
     def _follow(self, version: str) -> None:
         try:
             for event in self._api.watch(self._path, _SECONDS, resourceVersion=version, **self._query):
                 entry = event["object"]
-                if event["type"] == "ERROR":
-                    raise AssertionError(str(entry))
+                assert event["type"] != "ERROR", entry
                 self._slices = {**self._slices, entry["metadata"]["name"]: entry}
                 if event["type"] == "DELETED":
                     del self._slices[entry["metadata"]["name"]]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from components.errors import ConfigError
+from components.monitoring.scrape import ManagedPrometheus
 from components.plan import Part
 from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.canary import AbRollout, CanaryRollout
 from components.rollout.model import ModelConfig, model, track_labels
 from components.rollout.variant import Variant
 from components.scaling.autoscaler import AutoscalingConfig
+from components.serving.custom import CustomEngine, MetricsConfig
+from components.serving.site import Site
 from components.serving.tgi import TgiEngine
 from tests.components.reading import container, kinds, manifest
 
@@ -56,6 +59,25 @@ def test_without_a_share_the_canary_is_one_pod() -> None:
     part = model("tgi", config(rollout=CanaryRollout(canary=NEW)))
     assert manifest(part, "Deployment", "tgi-stable")["spec"]["replicas"] == 5
     assert manifest(part, "Deployment", "tgi-canary")["spec"]["replicas"] == 1
+
+
+def test_a_canary_of_one_pod_is_not_scaled_with_the_stable_version() -> None:
+    scaling = AutoscalingConfig(min=4, max=8, cpu_percent=70)
+    for variant in (NEW, Variant(replicas=1)):
+        part = model("tgi", config(autoscaling=scaling, rollout=CanaryRollout(canary=variant)))
+        assert manifest(part, "Deployment", "tgi-canary")["spec"]["replicas"] == 1
+        assert manifest(part, "HorizontalPodAutoscaler")["metadata"]["name"] == "tgi-stable"
+
+
+def test_versions_that_serve_metrics_at_different_paths_are_refused() -> None:
+    image = "registry.example.com/server:1"
+    engines = [
+        CustomEngine(kind="custom", image=image, metrics=MetricsConfig(path=path, names={"x": "gauge"}))
+        for path in ("/metrics", "/stats")
+    ]
+    split = config(engine=engines[0], rollout=AbRollout(experimental=Variant(engine=engines[1])))
+    with pytest.raises(ConfigError, match="rollout: versions serve their metrics at /metrics and /stats"):
+        model("tgi", split, Site(prometheus=ManagedPrometheus(kind="managed")))
 
 
 def test_a_variant_changes_only_what_it_names() -> None:

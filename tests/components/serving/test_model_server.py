@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from components.addons.addons import MetricsAdapterConfig
@@ -18,6 +19,7 @@ from components.serving.config import ModelServerConfig, ResourcesConfig, Securi
 from components.serving.custom import CustomEngine, MetricsConfig
 from components.serving.hub_token import ExistingSecret, ExternalSecret, PulumiSecret, SecretManager
 from components.serving.model_server import model_server
+from components.serving.network_policy import EgressConfig, NetworkConfig
 from components.serving.site import Site
 from components.serving.tgi import TgiEngine
 from components.traffic.service import ServiceConfig
@@ -54,7 +56,20 @@ def test_it_tells_others_where_it_is(l4_site: Site) -> None:
 def test_one_gpu_is_asked_for_on_a_pool_with_gpus_and_none_elsewhere(l4_site: Site) -> None:
     resources = container(model_server("chat", server(), l4_site))["resources"]
     assert resources["requests"]["nvidia.com/gpu"] == resources["limits"]["nvidia.com/gpu"] == 1
-    assert "nvidia.com/gpu" not in container(model_server("chat", server()))["resources"]["requests"]
+    elsewhere = model_server("chat", server(engine=custom()))
+    assert "nvidia.com/gpu" not in container(elsewhere)["resources"]["requests"]
+
+
+def test_tgi_asks_for_a_gpu_even_where_the_nodes_are_not_known() -> None:
+    part = model_server("chat", server())
+    assert container(part)["resources"]["requests"]["nvidia.com/gpu"] == 1
+    arguments = container(part)["args"]
+    assert arguments[arguments.index("--num-shard") + 1] == "1"
+
+
+def test_tgi_without_a_gpu_is_refused() -> None:
+    with pytest.raises(ConfigError, match="gpus: got 0; tgi serves on GPUs only: use 1 or more"):
+        server(gpus=0)
 
 
 def test_default_resources_are_most_of_the_node_and_fit_it(l4_site: Site) -> None:
@@ -107,6 +122,7 @@ def test_everything_the_engine_writes_is_a_volume(l4_site: Site) -> None:
     part = model_server("chat", server(), l4_site)
     mounts = {mount["mountPath"]: mount["name"] for mount in container(part)["volumeMounts"]}
     assert set(mounts) == {"/data", "/dev/shm", "/tmp"}
+    assert len(mounts) == len(container(part)["volumeMounts"])
     assert set(mounts.values()) == {volume["name"] for volume in pod(part)["volumes"]}
     shm = next(volume for volume in pod(part)["volumes"] if volume["name"] == "shm")
     assert shm["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Gi"}
@@ -130,7 +146,7 @@ def test_an_update_needs_no_spare_gpu(l4_site: Site) -> None:
 
 
 def test_without_gpus_an_update_adds_a_pod_first() -> None:
-    rolling = manifest(model_server("chat", server()), "Deployment")["spec"]["strategy"]["rollingUpdate"]
+    rolling = manifest(model_server("chat", server(engine=custom())), "Deployment")["spec"]["strategy"]["rollingUpdate"]
     assert rolling == {"maxSurge": 1, "maxUnavailable": 0}
     own = server(update=UpdateConfig(max_surge=2, max_unavailable=1))
     rolling = manifest(model_server("chat", own), "Deployment")["spec"]["strategy"]["rollingUpdate"]
@@ -143,6 +159,12 @@ def test_pulumi_waits_long_enough_for_every_replica_to_load(l4_site: Site) -> No
     deadline = manifest(part, "Deployment")["spec"]["progressDeadlineSeconds"]
     assert timeouts["Deployment"] == timeouts["Service"] == 3 * deadline
     assert deadline == 900 + 1800
+
+
+def test_pulumi_waits_for_as_many_pods_as_an_autoscaler_may_have_made() -> None:
+    scaled = server(autoscaling=AutoscalingConfig(min=1, max=20, cpu_percent=70))
+    timeouts = {item.kind: item.timeout_seconds for item in model_server("chat", scaled).items}
+    assert timeouts["Deployment"] == timeouts["Service"] == 20 * (900 + 1800)
 
 
 def test_replicas_are_absent_from_what_is_scaled() -> None:
@@ -213,6 +235,44 @@ def test_a_load_balancer_is_internal_unless_said_otherwise() -> None:
     assert "annotations" not in manifest(outside, "Service")["metadata"]
     sources = manifest(outside, "NetworkPolicy")["spec"]["ingress"][0]["from"]
     assert {"ipBlock": {"cidr": "0.0.0.0/0"}} in sources, "clients come from outside"
+
+
+def test_a_load_balancer_keeps_the_client_s_address_for_the_network_policy() -> None:
+    part = model_server("chat", server(service=ServiceConfig(type="LoadBalancer")))
+    assert manifest(part, "Service")["spec"]["externalTrafficPolicy"] == "Local"
+    assert "externalTrafficPolicy" not in manifest(model_server("chat", server()), "Service")["spec"]
+
+
+def test_a_database_in_the_cluster_may_be_called_when_named() -> None:
+    network = NetworkConfig(egress=(EgressConfig(namespace="data", ports=(5432,)),))
+    egress = manifest(model_server("chat", server(network=network)), "NetworkPolicy")["spec"]["egress"]
+    there = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "data"}}}
+    assert {"to": [there], "ports": [{"protocol": "TCP", "port": 5432}]} in egress
+
+
+def test_shared_memory_is_part_of_memory_and_must_leave_some() -> None:
+    with pytest.raises(
+        ConfigError, match='shared_memory: got "32Gi"; must be less than the memory it is part of, 32Gi'
+    ):
+        model_server("chat", server(shared_memory="32Gi", resources=ResourcesConfig(memory="32Gi")))
+
+
+@pytest.mark.parametrize("scratch", [["/tmp", "/tmp"], ["/models"], ["/dev/shm"]])
+def test_a_path_is_mounted_once(scratch: list[str]) -> None:
+    with pytest.raises(ConfigError, match="is mounted already; name each path once"):
+        custom(scratch=scratch)
+
+
+def test_paths_of_any_form_become_volumes_of_their_own() -> None:
+    part = model_server("chat", server(engine=custom(scratch=("/.cache", "/a/b", "/a-b"))))
+    names = [volume["name"] for volume in pod(part)["volumes"]]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name) for name in names)
+
+
+def test_an_update_that_could_never_move_is_refused() -> None:
+    with pytest.raises(ConfigError, match="max_unavailable: got 0, and max_surge is 0 too"):
+        UpdateConfig(max_surge=0, max_unavailable=0)
 
 
 def test_port_80_of_the_service_leads_to_the_container_s_own_port(l4_site: Site) -> None:
@@ -333,8 +393,13 @@ def test_labels_that_services_select_by_cannot_be_overwritten() -> None:
         server(labels={"version": "2"})
 
 
-@given(replicas=st.integers(1, 50), surge=st.integers(0, 3))
-def test_a_rolling_update_can_always_move(replicas: int, surge: int) -> None:
-    part: Part = model_server("chat", server(replicas=replicas, update=UpdateConfig(max_surge=surge)))
+_STEPS = st.none() | st.integers(0, 3)
+
+
+@given(surge=_STEPS, unavailable=_STEPS, gpus=st.sampled_from([0, 1]))
+def test_a_rolling_update_can_always_move(surge: int | None, unavailable: int | None, gpus: int) -> None:
+    assume((surge, unavailable) != (0, 0))
+    update = UpdateConfig(max_surge=surge, max_unavailable=unavailable)
+    part: Part = model_server("chat", server(engine=custom(), gpus=gpus, update=update))
     rolling = manifest(part, "Deployment")["spec"]["strategy"]["rollingUpdate"]
     assert rolling["maxSurge"] + rolling["maxUnavailable"] > 0

@@ -96,7 +96,7 @@ def test_root_is_the_image_s_only_user_and_its_files_stay_read_only() -> None:
             "max_total_tokens: got 4096; must be at most max_batch_total_tokens, which is 2048",
         ),
         ({"dtype": "float16", "quantize": "awq"}, "dtype: dtype float16 cannot be combined with quantize awq"),
-        ({"quantize": "exl2", "num_shard": 2}, "num_shard: exl2 weights cannot be sharded; got 2, use 1"),
+        ({"version": "not a tag!"}, 'version: got "not a tag!"; must be an image tag such as 3.3.6'),
         ({"flash_attention": True}, "flash_attention: unknown field: TGI has no --flash-attention"),
         ({"paged_attention": True}, "paged_attention: unknown field: TGI has no --paged-attention"),
         ({"max_input_length": 3072}, "max_input_length: unknown field: it is TGI's old name; write max_input_tokens"),
@@ -117,3 +117,9 @@ def test_a_wrong_flag_is_refused_with_the_fix(fields: dict[str, object], said: s
 def test_a_mirror_of_a_refused_tag_can_be_tried() -> None:
     image = "registry.example.com/tgi:3.3.7"
     assert TgiEngine(version="3.3.7", image=image).launch("a/b", None, 1).image == image
+
+
+@pytest.mark.parametrize(("num_shard", "gpus"), [(2, 1), (None, 2)])
+def test_exl2_weights_are_not_sharded_however_the_shards_come_about(num_shard: int | None, gpus: int) -> None:
+    with pytest.raises(ConfigError, match=r"engine\.num_shard: exl2 weights cannot be sharded; got 2 shards, use 1"):
+        TgiEngine(quantize="exl2", num_shard=num_shard).launch("a/b", None, gpus)
