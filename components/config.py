@@ -7,9 +7,11 @@ as keyword arguments of the component classes.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Self, get_args
+from ipaddress import IPv4Network
+from typing import Annotated, Any, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,7 +24,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from .docs import field_docs
-from .errors import ConfigError, describe_pattern
+from .errors import ConfigError, MisfitError, describe_pattern
 from .wording import problems_of
 
 
@@ -76,6 +78,17 @@ def _cpu_text(value: Any) -> Any:
     return str(value) if isinstance(value, float) else _quantity_text(value)
 
 
+def _address_range(value: str) -> str:
+    """Refuse what looks like a range and is none, and one whose address is not its first."""
+    try:
+        network = IPv4Network(value, strict=False)
+    except ValueError as error:
+        raise MisfitError(f'got "{value}", which is no address range ({error}); write one such as 10.0.0.0/8') from None
+    if str(network) != value:
+        raise MisfitError(f'got "{value}", whose address lies inside the range; write {network}')
+    return value
+
+
 def patterned(pattern: str, words: str, *, max_length: int | None = None) -> Any:
     """Constrain text to a pattern, and say in `words` what it must be when it does not match."""
     describe_pattern(pattern, words)
@@ -107,6 +120,12 @@ Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 """A TCP port."""
 Seconds = Annotated[int, Field(strict=True, ge=0, le=7 * 24 * 3600)]
 """A duration in seconds, at most seven days."""
+Cidr = Annotated[
+    str,
+    patterned(r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$", "an address range such as 10.0.0.0/8"),
+    AfterValidator(_address_range),
+]
+"""A range of IPv4 addresses, `10.0.0.0/8`."""
 DnsLabel = Annotated[str, patterned(rf"^{_LABEL}$", "lower-case letters, digits and dashes", max_length=63)]
 """A DNS label, at most 63 characters, as Kubernetes names Services and namespaces."""
 DnsName = Annotated[
@@ -169,11 +188,6 @@ SecretKey = Annotated[
     str, patterned(r"^[a-z][a-z0-9_]*$", "lower-case letters, digits and underscores, such as hf_token", max_length=63)
 ]
 """The name of a secret in the stack's configuration, without its namespace: `hf_token`."""
-
-
-def literal_values(annotation: Any) -> tuple[str, ...]:
-    """The allowed words of a `Literal` type."""
-    return tuple(str(value) for value in get_args(annotation))
 
 
 def is_commit(revision: str | None) -> bool:

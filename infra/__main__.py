@@ -95,12 +95,12 @@ def _register(environment: Environment, plan: Plan, secrets: Mapping[str, pulumi
             path = kubeconfig_file(cluster.path, os.environ)
             _look_first(environment, path, cluster.context)
             # The path and not the content, so that no credential enters the state.
-            providers.append(_kubernetes_provider(str(path), cluster))
+            providers.append(_kubernetes_provider(str(path), cluster, plan.environment))
         case GkeExistingConfig():
             google = gcp.Provider("gcp", project=cluster.project)
             kubeconfig = _existing_kubeconfig(cluster, google)
             _look_first(environment, kubeconfig, None)
-            providers += [google, _kubernetes_provider(json.dumps(kubeconfig), cluster)]
+            providers += [google, _kubernetes_provider(json.dumps(kubeconfig), cluster, plan.environment)]
         case GkeClusterConfig():
             providers.append(gcp.Provider("gcp", project=cluster.project))
     made: dict[str, Component] = {}
@@ -108,7 +108,7 @@ def _register(environment: Environment, plan: Plan, secrets: Mapping[str, pulumi
         opts = pulumi.ResourceOptions(providers=list(providers), depends_on=[made[key] for key in part.after])
         component = made[part.key] = Component(part, values=secrets, opts=opts)
         if isinstance(cluster, GkeClusterConfig) and part.kind == "GkeCluster":
-            providers.append(_kubernetes_provider(_new_kubeconfig(cluster, component), cluster))
+            providers.append(_kubernetes_provider(_new_kubeconfig(cluster, component), cluster, plan.environment))
 
 
 def _look_first(environment: Environment, kubeconfig: Path | Mapping[str, Any], context: str | None) -> None:
@@ -146,7 +146,9 @@ def _new_kubeconfig(cluster: GkeClusterConfig, component: Component) -> pulumi.O
 
 
 def _kubernetes_provider(
-    kubeconfig: pulumi.Input[str], cluster: GkeClusterConfig | GkeExistingConfig | KubeconfigConfig
+    kubeconfig: pulumi.Input[str],
+    cluster: GkeClusterConfig | GkeExistingConfig | KubeconfigConfig,
+    environment: str,
 ) -> kubernetes.Provider:
     """The provider of the environment's cluster.
 
@@ -158,7 +160,7 @@ def _kubernetes_provider(
         "kubernetes",
         kubeconfig=kubeconfig,
         context=getattr(cluster, "context", None),
-        cluster_identifier=cluster_identifier(cluster),
+        cluster_identifier=cluster_identifier(cluster, environment=environment),
         enable_config_map_mutable=True,
         enable_secret_mutable=True,
     )

@@ -74,8 +74,7 @@ class _Assembly:
         made = [] if isinstance(cluster, KubeconfigConfig) else [gke_cluster(cluster, path=("cluster",))]
         self.base = tuple(part.key for part in made)
         pools = self._pools()
-        self.pool_keys = {part.key for part in pools}
-        classes = self._classes()
+        classes = self._classes(pools)
         helm = self._charts()
         self.chart_keys = {part.path[-1]: part.key for part in helm}
         priorities = self._priority_classes()
@@ -99,7 +98,15 @@ class _Assembly:
             path = ("node_pools", name)
             shape = self.found.attempt(
                 path,
-                partial(node_shape, name, config, location=self.location, cluster_zones=self.zones, path=path),
+                partial(
+                    node_shape,
+                    name,
+                    config,
+                    location=self.location,
+                    cluster_zones=self.zones,
+                    on_gke=self.environment.on_gke,
+                    path=path,
+                ),
             )
             if shape:
                 # Autopilot adds tolerations to pods by itself, and nodes as long as pods need them.
@@ -122,11 +129,21 @@ class _Assembly:
             parts += [part] if part else []
         return parts
 
-    def _classes(self) -> list[Part]:
+    def _classes(self, pools: list[Part]) -> list[Part]:
         parts = []
+        made = {part.key for part in pools}
         for name, config in self.environment.compute_classes.items():
             path = ("compute_classes", name)
-            build = partial(compute_class, name, config, pools=self.environment.node_pools, after=self.base, path=path)
+            build = partial(
+                compute_class,
+                name,
+                config,
+                pools=self.environment.node_pools,
+                autopilot=self.environment.autopilot,
+                # A class is unhealthy while a pool it names is missing, and pods that select it wait.
+                after=(*self.base, *(key for pool in config.pool_names if (key := f"GpuNodePool/{pool}") in made)),
+                path=path,
+            )
             part = self.found.attempt(path, build)
             parts += [part] if part else []
         return parts
@@ -202,7 +219,11 @@ class _Assembly:
         site = Site(
             nodes=nodes,
             placement=placement(
-                pools, compute_class=chosen, autopilot=self.environment.autopilot, gpus=gpus_of(config, nodes)
+                pools,
+                compute_class=chosen,
+                autopilot=self.environment.autopilot,
+                on_gke=self.environment.on_gke,
+                gpus=gpus_of(config, nodes),
             )
             if config.runs_on
             else {},

@@ -62,6 +62,9 @@ def _pools(environment: Environment, found: Collector) -> None:
         path: Path = ("node_pools", name)
         if not environment.on_gke and not pool.exists:
             found.add((*path, "exists"), "pools cannot be made on a cluster reached by kubeconfig; set exists: true")
+        if not environment.on_gke and not pool.labels:
+            fix = "write labels that its nodes carry and no others, such as labels: {gpu: l4} after kubectl label nodes"
+            found.add((*path, "labels"), f"is empty, and pods find a pool outside GKE by its labels; {fix}")
         if pool.compute_class is not None and pool.compute_class not in classes:
             fix = did_you_mean(pool.compute_class, classes)
             found.add((*path, "compute_class"), f'"{pool.compute_class}" is no compute class; {fix}')

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
+from ..errors import ConfigError, Path, Problem
 from .addons import MetricsAdapterConfig
 
 RATE_WINDOW = "2m"
 """Eight readings at our 15 s: a rate survives a missed reading."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class PodMetric:
     """A metric that pods emit and an autoscaler may read.
 
@@ -44,9 +46,24 @@ def hpa_metric_name(adapter: MetricsAdapterConfig, metric: str, kind: str) -> st
     return metric.replace(":", "_")
 
 
-def adapter_rules(metrics: Iterable[PodMetric]) -> dict[str, Any]:
-    """Values of the prometheus-adapter chart that serve these metrics and no others, a rule each, sorted by name."""
-    unique = sorted(set(metrics), key=lambda metric: metric.name)
+def adapter_rules(metrics: Iterable[PodMetric], path: Path = ()) -> dict[str, Any]:
+    """Values of the prometheus-adapter chart that serve these metrics and no others, a rule each, sorted by name.
+
+    Raises:
+        ConfigError: when one name is to be read in two ways; a rule cannot tell the pods apart that emit it.
+    """
+    unique = sorted(set(metrics))
+    twice = [
+        Problem(
+            path,
+            f"autoscalers read {first.name} as {first.kind} ({first.aggregate}) and as {other.kind} "
+            f"({other.aggregate}), but the adapter has one rule for a name; declare it alike in every model",
+        )
+        for first, other in pairwise(unique)
+        if first.name == other.name
+    ]
+    if twice:
+        raise ConfigError(twice)
     return {"rules": {"default": False, "custom": [_rule(metric) for metric in unique]}}
 
 

@@ -110,4 +110,4 @@ def _adapter_values(prometheus_url: str | None, metrics: tuple[PodMetric, ...], 
         raise ConfigError([Problem(path, message)])
     address = urlsplit(prometheus_url)
     server = {"url": f"{address.scheme}://{address.hostname}", "port": address.port or 9090, "path": address.path}
-    return {"prometheus": server, **adapter_rules(metrics)}
+    return {"prometheus": server, **adapter_rules(metrics, path)}

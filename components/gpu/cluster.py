@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..catalog.zones import is_zone
-from ..config import Config, Flag, LabelKey, LabelValue, patterned
+from ..catalog.zones import is_zone, region_of
+from ..config import Cidr, Config, Flag, LabelKey, LabelValue, patterned
 from ..errors import MisfitError, Problem
 from ..manifest import without_none
-from ..plan import Item, ItemOutput, NodeShape, Part
+from ..plan import Item, ItemOutput, Part
 from .node_pool import GpuNodePoolConfig, Nodes, Upgrade, Zone, pool_item
-from .node_shape import node_shape
 
 CLUSTER = "gcp:container/cluster:Cluster"
 CREATE_TIMEOUT_SECONDS = 45 * 60
@@ -68,7 +67,7 @@ class AuthorizedNetwork(Config):
 
     name: str
     """What it is, for people."""
-    cidr: Annotated[str, patterned(r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$", "an address range such as 10.0.0.0/8")]
+    cidr: Cidr
     """The address range."""
 
 
@@ -138,7 +137,8 @@ class GkeClusterConfig(Config):
     image_streaming: Flag = False
     """Image streaming for all pools; only for images in Artifact Registry. Omitted: pools decide."""
     dataplane_v2: Flag = True
-    """Dataplane V2, which enforces network policies. Omitted: on. Changing it replaces the cluster."""
+    """Dataplane V2, which enforces network policies. Omitted: on; false has Calico enforce them. Changing it replaces
+    the cluster."""
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
     """Google Cloud labels of the cluster, for billing. Omitted: none."""
     maintenance: MaintenanceWindow | None = None
@@ -156,11 +156,11 @@ class GkeClusterConfig(Config):
         return self
 
     def _problems(self) -> list[Problem]:
-        region = self.location.rpartition("-")[0] if is_zone(self.location) else self.location
+        region = region_of(self.location)
         problems = [
             Problem(("zones", place), f"{zone} is not in {region}; name zones of {region}")
             for place, zone in enumerate(self.zones)
-            if not zone.startswith(f"{region}-")
+            if region_of(zone) != region
         ]
         if not self.autopilot:
             return problems
@@ -223,29 +223,26 @@ ClusterConfig = Annotated[GkeClusterConfig | GkeExistingConfig | KubeconfigConfi
 """The three ways to name a cluster, by `kind`."""
 
 
-def cluster_identifier(config: GkeClusterConfig | GkeExistingConfig | KubeconfigConfig) -> str:
+def cluster_identifier(
+    config: GkeClusterConfig | GkeExistingConfig | KubeconfigConfig, *, environment: str = ""
+) -> str:
     """What tells the Kubernetes provider one cluster from another; known before the cluster is.
 
-    It is frozen: when it changes, Pulumi replaces every object of the cluster.
+    It is frozen: when it changes, Pulumi replaces every object of the cluster. So a kubeconfig cluster is known by
+    its environment, and its file can move and its context be named or renamed later.
+
+    Args:
+        config: the cluster.
+        environment: the stack's name; only a kubeconfig cluster needs it.
     """
     if isinstance(config, KubeconfigConfig):
-        return f"kubeconfig/{config.context or 'current-context'}"
+        return f"kubeconfig/{environment}"
     return f"projects/{config.project}/locations/{config.location}/clusters/{config.name}"
 
 
 def workload_pool(config: GkeClusterConfig | GkeExistingConfig) -> str:
     """The Workload Identity pool of the project."""
     return f"{config.project}.svc.id.goog"
-
-
-def system_shape(config: GkeClusterConfig) -> NodeShape | None:
-    """What the system pool's nodes are to the scheduler; `None` on Autopilot."""
-    if config.autopilot:
-        return None
-    return node_shape(
-        SYSTEM_POOL, config.system_pool.as_pool(), location=config.location, cluster_zones=config.zones,
-        path=("cluster", "system_pool"),
-    )  # fmt: skip
 
 
 def gke_cluster(
@@ -346,12 +343,16 @@ def _standard(config: GkeClusterConfig) -> dict[str, Any]:
         removeDefaultNodePool=True,
         initialNodeCount=1,
         datapathProvider="ADVANCED_DATAPATH" if config.dataplane_v2 else "LEGACY_DATAPATH",
+        # Without Dataplane V2 policies are accepted and ignored, unless Calico runs beside kube-proxy
+        # (docs.cloud.google.com/kubernetes-engine/docs/how-to/network-policy).
+        networkPolicy=None if config.dataplane_v2 else {"enabled": True, "provider": "CALICO"},
         workloadIdentityConfig={"workloadPool": workload_pool(config)},
-        addonsConfig={
-            "gcePersistentDiskCsiDriverConfig": {"enabled": True},
-            "gcsFuseCsiDriverConfig": {"enabled": config.gcs_fuse},
-            "gcpFilestoreCsiDriverConfig": {"enabled": config.filestore},
-        },
+        addonsConfig=without_none(
+            gcePersistentDiskCsiDriverConfig={"enabled": True},
+            gcsFuseCsiDriverConfig={"enabled": config.gcs_fuse},
+            gcpFilestoreCsiDriverConfig={"enabled": config.filestore},
+            networkPolicyConfig=None if config.dataplane_v2 else {"disabled": False},
+        ),
         nodePoolDefaults={"nodeConfigDefaults": {"gcfsConfig": {"enabled": True}}} if config.image_streaming else None,
     )
 

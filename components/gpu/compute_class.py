@@ -111,13 +111,16 @@ class ComputeClassConfig(Config):
 def class_pools(
     name: str, config: ComputeClassConfig, pools: Mapping[str, GpuNodePoolConfig]
 ) -> dict[str, GpuNodePoolConfig]:
-    """Every pool a pod of the class can land on, in order: the named ones, and those GKE would create."""
+    """Every pool a pod of the class can land on, in order: the named ones, and those GKE would create.
+
+    The latter are called `<class>.<choice>`: no pool of a stack can have a dot in its name, and a label can.
+    """
     found: dict[str, GpuNodePoolConfig] = {}
     for place, priority in enumerate(config.priorities):
         if priority.node_pools:
             found |= {pool: pools[pool] for pool in priority.node_pools}
         elif config.auto_create:
-            found[f"{name}-{place}"] = priority.as_pool(name)
+            found[f"{name}.{place}"] = priority.as_pool(name)
     return found
 
 

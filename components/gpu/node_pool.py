@@ -158,7 +158,8 @@ class GpuNodePoolConfig(Config):
     """Google service account of the nodes. Omitted: Compute Engine's default one, which is often an editor of the
     whole project; pods use Workload Identity and never see it."""
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
-    """Extra node labels. Omitted: those GKE sets."""
+    """Extra node labels. Omitted: those GKE sets. On a cluster reached by kubeconfig they are what pods select the
+    pool by, and required."""
     taints: tuple[NodeTaint, ...] = ()
     """Extra taints. GPU, Spot and compute class taints are always declared."""
     compute_class: DnsLabel | None = None
@@ -187,13 +188,6 @@ class GpuNodePoolConfig(Config):
         if self.accelerator is None:
             return 0
         return self.gpus or min(self.machine.gpus[self.accelerator])
-
-    @property
-    def drain_seconds(self) -> int | None:
-        """Seconds an ordinary pod has left when its node is preempted; `None` when nothing preempts it."""
-        if self.provisioning != "spot":
-            return None
-        return (self.shutdown_grace_seconds or 2 * SPOT_DRAIN_SECONDS) - SPOT_DRAIN_SECONDS
 
     def taints_declared(self) -> tuple[Taint, ...]:
         """The taints we write on the pool: GPU, Spot, compute class, then the user's own."""

@@ -23,6 +23,7 @@ def node_shape(
     *,
     location: str,
     cluster_zones: Sequence[str] = (),
+    on_gke: bool = True,
     path: tuple[str | int, ...] = (),
 ) -> NodeShape:
     """Describe one node of a pool.
@@ -32,6 +33,7 @@ def node_shape(
         config: its settings.
         location: the cluster's region or zone.
         cluster_zones: the zones the cluster spans, when it names them.
+        on_gke: whether GKE runs the nodes; others carry none of its labels.
         path: where the settings stand in the stack file.
     """
     resources = allocatable(config.machine, disk_gb=config.disk_size_gb, local_ssds=config.local_ssd_count or 0)
@@ -39,7 +41,7 @@ def node_shape(
         resources["nvidia.com/gpu"] = float(advertised_gpus(config))
     return NodeShape(
         pool=name,
-        labels=_labels(name, config, location),
+        labels=_common_labels(config) | (_gke_labels(name, config, location) if on_gke else {}),
         taints=node_taints(config),
         allocatable=resources,
         zones=config.zones_in(location, cluster_zones),
@@ -75,7 +77,11 @@ def provisioning_labels(config: GpuNodePoolConfig) -> dict[str, str]:
         case "reservation":
             shared = (config.reservation or "").split("/")
             project = {"cloud.google.com/reservation-project": shared[1]} if len(shared) > 1 else {}
-            return {"cloud.google.com/reservation-name": shared[-1], **project}
+            return {
+                "cloud.google.com/reservation-affinity": "specific",
+                "cloud.google.com/reservation-name": shared[-1],
+                **project,
+            }
         case "on-demand":
             return {}
 
@@ -91,12 +97,15 @@ def sharing_labels(config: GpuNodePoolConfig) -> dict[str, str]:
     return labels
 
 
-def _labels(name: str, config: GpuNodePoolConfig, location: str) -> dict[str, str]:
-    """Label names: GKE cluster autoscaler, package labels (Copyright 2026 Google LLC)."""
+def _common_labels(config: GpuNodePoolConfig) -> dict[str, str]:
+    """What nodes carry on any cluster."""
+    return {"kubernetes.io/os": "linux", "kubernetes.io/arch": config.machine.architecture, **config.labels_declared()}
+
+
+def _gke_labels(name: str, config: GpuNodePoolConfig, location: str) -> dict[str, str]:
+    """What GKE adds; names: GKE cluster autoscaler, package labels (Copyright 2026 Google LLC)."""
     machine = config.machine
     labels = {
-        "kubernetes.io/os": "linux",
-        "kubernetes.io/arch": machine.architecture,
         "node.kubernetes.io/instance-type": machine.name,
         "topology.kubernetes.io/region": region_of(location),
         NODE_POOL_LABEL: pool_name(name),
@@ -106,7 +115,6 @@ def _labels(name: str, config: GpuNodePoolConfig, location: str) -> dict[str, st
         ),
         **provisioning_labels(config),
         **sharing_labels(config),
-        **config.labels_declared(),
     }
     if config.accelerator:
         labels[ACCELERATOR_LABEL] = config.accelerator

@@ -18,6 +18,7 @@ def placement(
     *,
     compute_class: str | None = None,
     autopilot: bool = False,
+    on_gke: bool = True,
     gpus: int,
 ) -> dict[str, Any]:
     """What a pod's spec needs to run on these pools.
@@ -29,6 +30,7 @@ def placement(
         pools: the pools a pod may run on by name, most wanted first.
         compute_class: name of the ComputeClass that chooses among them instead.
         autopilot: whether the cluster is Autopilot, where no pools exist: their settings say what nodes to create.
+        on_gke: whether GKE runs the nodes; elsewhere a pool is found by the labels it declares.
         gpus: GPUs the pod asks for.
 
     Returns:
@@ -37,8 +39,10 @@ def placement(
     configs = tuple(pools.values())
     if autopilot and compute_class is None:
         # GKE adds the tolerations itself there, and reads others as a wish for separate nodes.
-        return _autopilot([_autopilot_labels(config, gpus) for config in configs])
+        return _one_of([_autopilot_labels(config, gpus) for config in configs])
     taints = [taint for config in configs for taint in node_taints(config)]
+    if not on_gke:
+        return {**_one_of([config.labels for config in configs]), **_tolerations(taints)}
     if compute_class is not None:
         bound = Taint(COMPUTE_CLASS_LABEL, compute_class, "NoSchedule")
         return {"nodeSelector": {COMPUTE_CLASS_LABEL: compute_class}, **_tolerations([bound, *taints])}
@@ -53,11 +57,11 @@ def placement(
     return {**({"nodeSelector": selector} if selector else {}), **_affinity(required, terms), **_tolerations(taints)}
 
 
-def _autopilot(alternatives: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def _one_of(alternatives: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Select what all alternatives share, require one of them, and prefer them in order."""
     shared = dict(sorted(set.intersection(*(set(labels.items()) for labels in alternatives))))
     rest = [{key: value for key, value in labels.items() if key not in shared} for labels in alternatives]
-    # Plain on-demand nodes have no label of their own: when they are among the choices, nothing can be required.
+    # Autopilot's plain on-demand nodes have no label of their own: with them among the choices, nothing is required.
     required = [_term({key: [value] for key, value in labels.items()}) for labels in rest] if all(rest) else []
     selector = {"nodeSelector": shared} if shared else {}
     return {**selector, **(_affinity(required, rest) if any(rest) else {})}

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..catalog.hardening import needs_of
+from ..tenancy.pod_security import ENFORCE, LEVELS, level_reached, violations
 from .images import name_of
 from .index import Index
-from .pod_security import ENFORCE, LEVELS, level_reached, violations
 from .rule import Fault, rule
 from .workload import Workload, listed, namespace_of, place
 

@@ -60,17 +60,21 @@ _FORMS: Mapping[str, _Form] = {
 def duplicate_component(index: Index) -> Iterator[Fault]:
     """Two components of one class with one name.
 
-    Their URNs would be equal, and Pulumi refuses the second: "Duplicate resource URN". Source: pulumi/pulumi
-    pkg/resource/deploy/step_generator.go.
+    Their URNs would be equal, and Pulumi refuses the second: "Duplicate resource URN". Classes that can become each
+    other, such as ModelServer and BlueGreen, count as one: each answers to the other's URN as its alias. Source:
+    pulumi/pulumi pkg/resource/deploy/step_generator.go.
 
     Fix: rename one of them.
     """
-    seen: set[str] = set()
+    seen: dict[tuple[frozenset[str], str], Part] = {}
     for part in index.plan.parts:
-        if part.key in seen:
-            message = f"there are two {part.kind} components named {part.name}; Pulumi refuses the second"
+        identity = (_kinds(part), part.name)
+        if first := seen.get(identity):
+            what = f"two {part.kind}" if first.kind == part.kind else f"{first.kind} and {part.kind}"
+            message = f"there are {what} components named {part.name}; Pulumi refuses the second"
             yield Fault(place(part), message, ("rename one of them",))
-        seen.add(part.key)
+        else:
+            seen[identity] = part
 
 
 @rule("duplicate-resource", "names", "error")
@@ -79,13 +83,14 @@ def duplicate_resource(index: Index) -> Iterator[Fault]:
 
     A URN holds the types of a resource and its parent and the resource's own name, but not its parent's name: the
     role `b-cache` of a component `a` and the role `cache` of `a-b` are both `a-b-cache`. Pulumi refuses the second.
-    Source: pulumi/pulumi sdk/go/common/resource/urn/urn.go.
+    Parents of classes that can become each other, such as ModelServer and BlueGreen, count as one, because their
+    aliases give the children each other's URNs. Source: pulumi/pulumi sdk/go/common/resource/urn/urn.go.
 
     Fix: rename one of the components, so that neither name begins with the other and a dash.
     """
-    owners: dict[tuple[str, str, str], Part] = {}
+    owners: dict[tuple[frozenset[str], str, str], Part] = {}
     for part, item in index.plan.items():
-        first = owners.setdefault((part.kind, item.type, item.name), part)
+        first = owners.setdefault((_kinds(part), item.type, item.name), part)
         if first.key != part.key:
             yield Fault(
                 place(part),
@@ -220,6 +225,11 @@ RULES = (
     unknown_namespace,
 )
 """In the order they are told."""
+
+
+def _kinds(part: Part) -> frozenset[str]:
+    """The classes whose URNs a component answers to: its own, and by alias those it can become."""
+    return frozenset({part.kind, *part.siblings})
 
 
 def _on_one_file(index: Index) -> list[tuple[Entry, Entry]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -12,13 +12,10 @@ from ..errors import ConfigError, MisfitError, Path, Problem
 from ..manifest import metadata, object_item
 from ..plan import Item, Part
 from .network import dns_egress
+from .pod_security import LABEL_PREFIX, Level
 
-_PSS_PREFIX = "pod-security.kubernetes.io/"
 _GIVEN = ("default", "kube-system", "kube-public", "kube-node-lease")
 """Namespaces that every cluster has; creating one fails."""
-
-PodSecurity = Literal["privileged", "baseline", "restricted"]
-"""The levels of the Pod Security Standards, weakest first."""
 
 
 class QuotaConfig(Config):
@@ -60,12 +57,13 @@ class QuotaConfig(Config):
 class NamespaceConfig(Config):
     """A namespace that the stack creates."""
 
-    pod_security: PodSecurity = "baseline"
-    """Pod Security Standard that is enforced, audited and warned about. Omitted: `baseline`, the level every
-    supported engine's image reaches; `restricted` where all engines run non-root (vLLM's does, TGI's cannot);
-    `privileged` only for pods that mount host folders, such as the DCGM exporter."""
+    pod_security: Level = "baseline"
+    """Pod Security Standard that is enforced, audited and warned about. Omitted: an environment takes the strictest
+    level that all its pods there reach, `restricted` where every engine runs non-root (vLLM's does, TGI's cannot);
+    without such pods, and for the component on its own, `baseline`, which every supported engine's image reaches.
+    `privileged` is only for pods that mount host folders, such as the DCGM exporter."""
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
-    """More labels, such as `istio-injection: enabled`. Omitted: none but ours."""
+    """More labels, such as `team: search`. Omitted: none but ours."""
     annotations: dict[LabelKey, str] = Field(default_factory=dict)
     """Annotations. Omitted: none."""
     quota: QuotaConfig | None = None
@@ -83,7 +81,7 @@ class NamespaceConfig(Config):
             [
                 Problem(("labels", key), "is written from pod_security; remove the label and set pod_security instead")
                 for key in self.labels
-                if key.startswith(_PSS_PREFIX)
+                if key.startswith(LABEL_PREFIX)
             ]
         )
         return self
@@ -130,7 +128,7 @@ def namespace(name: str, config: NamespaceConfig, *, after: tuple[str, ...] = ()
 
 
 def _labels(config: NamespaceConfig) -> dict[str, str]:
-    levels = {f"{_PSS_PREFIX}{mode}": config.pod_security for mode in ("enforce", "audit", "warn")}
+    levels = {f"{LABEL_PREFIX}{mode}": config.pod_security for mode in ("enforce", "audit", "warn")}
     return {**config.labels, **levels}
 
 

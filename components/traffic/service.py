@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from ..config import Config, Flag, Port, patterned
+from ..config import Cidr, Config, Flag, Port
 from ..manifest import metadata, object_item, without_none
 from ..plan import Item
-
-Cidr = Annotated[str, patterned(r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$", "an address range such as 10.0.0.0/8")]
 
 
 class ServiceConfig(Config):

@@ -9,7 +9,7 @@ import pytest
 from components.catalog import images
 from components.manifest import object_item
 from components.plan import Item, Part, Plan, SecretRef
-from components.proofs.pod_security import level_reached
+from components.tenancy.pod_security import level_reached
 from components.serving.engines import EngineConfig
 
 from .plans import (
