@@ -6,7 +6,7 @@ STEP := scripts/step
 ENV ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help preview test lint types e2e cluster crds bench golden schema docs lock system up clean
+.PHONY: pulumi help preview test lint types e2e cluster crds bench golden schema docs lock system up clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1	/p' Makefile | expand -t 18
@@ -60,7 +60,10 @@ lock: .venv/.dev ## Look for newer versions of all packages, and lock them with 
 system: ## Install the Debian packages that some tests need
 	@$(STEP) 'system packages' scripts/system
 
-up: .venv/.deploy ## Deploy an environment: make up ENV=dev
+pulumi:
+	@command -v pulumi >/dev/null || { echo 'make up needs the Pulumi CLI: https://www.pulumi.com/docs/install/' >&2; exit 1; }
+
+up: pulumi .venv/.deploy ## Deploy an environment: make up ENV=dev
 	@pulumi up --stack $(ENV)
 
 clean: ## Delete what was generated, .venv included

@@ -14,7 +14,8 @@ MANAGED_BY = {"app.kubernetes.io/managed-by": "inference"}
 def object_token(api_version: str, kind: str) -> str:
     """The Pulumi type token of a Kubernetes object.
 
-    Source: PULUMI.md section 9, "Registration": the raw token previews unchanged against the typed classes' state.
+    Seen with Pulumi 3.272 and pulumi-kubernetes 4.34: resources registered by it preview unchanged against a state
+    that the typed classes wrote.
     """
     return f"kubernetes:{api_version if '/' in api_version else 'core/' + api_version}:{kind}"
 

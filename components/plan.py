@@ -13,6 +13,8 @@ from typing import Any, Literal, NamedTuple
 
 TYPE_PREFIX = "inference:index:"
 """Component tokens are `inference:index:<Class>`; they are written into every stack's state and never change."""
+GPU = "nvidia.com/gpu"
+"""The resource under which NVIDIA's device plugin advertises GPUs."""
 HELM_RELEASE = "kubernetes:helm.sh/v3:Release"
 """The provider's native Helm release. `helm.v4.Chart` would hide its children from the plan."""
 

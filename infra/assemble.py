@@ -259,12 +259,13 @@ class _Assembly:
                 found.setdefault(space, []).append(part)
         result = []
         for name in [*declared, *sorted(found.keys() - declared.keys())]:
-            path = ("namespaces", name)
+            users = found.get(name, [])
+            path = ("namespaces", name) if name in declared or not users else (*users[0].path, "namespace")
             config = declared.get(name, NamespaceConfig())
             if "pod_security" not in config.model_fields_set:
                 config = config.with_changes(pod_security=strictest_level(found.get(name, ()), name))
             made = self.found.attempt(path, partial(namespace, name, config, after=self.base, path=path))
-            result += [made] if made else []
+            result += [replace(made, path=("namespaces", name))] if made else []
         return result
 
     def _routes(self, models: dict[str, Part]) -> list[Part]:

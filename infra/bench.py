@@ -96,7 +96,8 @@ def fleet(models: int) -> Iterator[str]:
     """The lines of a stack file with that many models."""
     pools = -(-models // _MODELS_A_POOL)
     yield "config:\n"
-    yield "  inference:cluster: {kind: gke, name: fleet, project: example-project, location: us-central1}\n"
+    yield "  inference:cluster:\n"
+    yield "    {kind: gke, name: fleet, project: example-project, location: us-central1, filestore: true}\n"
     yield "  inference:observability: {prometheus: {kind: operator}}\n"
     yield "  inference:addons:\n    prometheus_operator: present\n    external_secrets: present\n"
     yield "    metrics_adapter: {kind: prometheus-adapter, state: present}\n"

@@ -249,7 +249,7 @@ def preview(
     if rendered:
         biggest = max(rendered, key=lambda name: next(c.objects for c in checks if c.name == name))
         first = rendered[0]
-        next_steps = f".venv/bin/infra graph {biggest} · pulumi up -s {first}"
+        next_steps = f".venv/bin/infra graph {biggest} · make up ENV={first}"
         say(f"  rendered to {printable(str(folder))}/   next: {next_steps}")
     return worst(checks)
 

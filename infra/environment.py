@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
@@ -14,7 +14,7 @@ from components.errors import MisfitError, Path
 from components.gpu.cluster import ClusterConfig
 from components.gpu.compute_class import ComputeClassConfig
 from components.gpu.node_pool import GpuNodePoolConfig
-from components.monitoring.dcgm_exporter import DcgmExporterConfig
+from components.monitoring.dcgm_exporter import DcgmExporterConfig, DcgmSource
 from components.monitoring.scrape import ManagedPrometheus, NoPrometheus, PrometheusConfig
 from components.rollout.model import ModelConfig
 from components.tenancy.namespace import NamespaceConfig
@@ -38,7 +38,7 @@ class ObservabilityConfig(Config):
 
     prometheus: PrometheusConfig | None = None
     """Which Prometheus reads the models. Omitted: Google's managed one on GKE, none elsewhere."""
-    dcgm: Literal["managed", "daemonset", "none"] | None = None
+    dcgm: DcgmSource | None = None
     """Whose DCGM exporter reports GPUs: GKE's own, a DaemonSet of ours, or none. Two at once report twice. Omitted:
     GKE's own on clusters this stack makes, none elsewhere."""
     dcgm_exporter: DcgmExporterConfig = Field(default_factory=DcgmExporterConfig)
@@ -116,7 +116,7 @@ class Environment(Config):
         return given or (ManagedPrometheus(kind="managed") if self.on_gke else NoPrometheus(kind="none"))
 
     @property
-    def dcgm(self) -> Literal["managed", "daemonset", "none"]:
+    def dcgm(self) -> DcgmSource:
         """Whose DCGM exporter reports GPUs, the default resolved."""
         return self.observability.dcgm or ("managed" if getattr(self.cluster, "managed_dcgm", False) else "none")
 

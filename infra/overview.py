@@ -9,11 +9,10 @@ from typing import Any
 from components.catalog.accelerators import accelerators
 from components.gpu.compute_class import class_pools
 from components.gpu.node_pool import GpuNodePoolConfig
-from components.plan import Part, Plan
+from components.plan import GPU, Part, Plan
 
 from .environment import Environment
 
-_GPU = "nvidia.com/gpu"
 _BOUGHT = {"on-demand": "", "spot": "Spot", "flex-start": "flex-start", "reservation": "reserved"}
 
 
@@ -155,7 +154,7 @@ def _track(
     return Track(
         name=role.removesuffix("deployment").removesuffix("-"),
         server=f"{container['name']} {image_version(container['image'])}".rstrip(),
-        gpus=int(container.get("resources", {}).get("limits", {}).get(_GPU, 0)),
+        gpus=int(container.get("resources", {}).get("limits", {}).get(GPU, 0)),
         min=least,
         max=most,
         standby=any(labels.get(key) != value for key, value in service.items()),

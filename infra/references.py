@@ -92,6 +92,16 @@ def _model(environment: Environment, model: ModelConfig, path: Path, found: Coll
     if model.priority_class and model.priority_class not in declared and not model.priority_class.startswith("system-"):
         fix = did_you_mean(model.priority_class, declared)
         found.add((*path, "priority_class"), f'"{model.priority_class}" is not in priority_classes; {fix}')
+    if model.autoscaling and "replicas" in model.model_fields_set:
+        found.add((*path, "replicas"), "is not used where autoscaling is set, which says min and max; drop one of them")
+    storage = getattr(model.cache, "storage_class", None) or ""
+    if (
+        storage.endswith("-rwx")
+        and environment.cluster.kind == "gke"
+        and not (environment.cluster.filestore or environment.autopilot)
+    ):
+        message = f'"{storage}" is a class of Filestore, whose driver this cluster has not; set cluster.filestore: true'
+        found.add((*path, "cache", "storage_class"), message)
     if isinstance(model.hf_token, ExternalSecret):
         _need(environment, "external_secrets", "this token source", (*path, "hf_token"), found)
     if isinstance(model.hf_token, SecretManager):

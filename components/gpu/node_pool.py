@@ -16,7 +16,7 @@ from ..config import Config, Count, DnsLabel, Flag, LabelKey, LabelValue, Second
 from ..errors import MisfitError
 from ..manifest import without_none
 from ..names import physical_name
-from ..plan import Item, Late, Part, Taint
+from ..plan import GPU, Item, Late, Part, Taint
 from . import node_pool_rules as rules
 
 NODE_POOL = "gcp:container/nodePool:NodePool"
@@ -31,7 +31,7 @@ ACCELERATOR_LABEL = "cloud.google.com/gke-accelerator"
 NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 COMPUTE_CLASS_LABEL = "cloud.google.com/compute-class"
 """Label and taint by which a hand-made pool belongs to a ComputeClass."""
-GPU_TAINT = Taint("nvidia.com/gpu", "present", "NoSchedule")
+GPU_TAINT = Taint(GPU, "present", "NoSchedule")
 """GKE adds it only when the cluster already has a pool without GPUs, so it is always declared."""
 SPOT_TAINT = Taint("cloud.google.com/gke-spot", "true", "NoSchedule")
 """GKE labels Spot nodes but taints only the pools it creates itself."""

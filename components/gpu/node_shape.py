@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..catalog.accelerators import accelerators
 from ..catalog.node_reservations import allocatable
 from ..catalog.zones import region_of
-from ..plan import NodeShape, Taint
+from ..plan import GPU, NodeShape, Taint
 from .node_pool import ACCELERATOR_LABEL, NODE_POOL_LABEL, GpuNodePoolConfig, pool_name
 
 ARM_TAINT = Taint("kubernetes.io/arch", "arm64", "NoSchedule")
@@ -38,7 +38,7 @@ def node_shape(
     """
     resources = allocatable(config.machine, disk_gb=config.disk_size_gb, local_ssds=config.local_ssd_count or 0)
     if config.accelerator:
-        resources["nvidia.com/gpu"] = float(advertised_gpus(config))
+        resources[GPU] = float(advertised_gpus(config))
     return NodeShape(
         pool=name,
         labels=_common_labels(config) | (_gke_labels(name, config, location) if on_gke else {}),

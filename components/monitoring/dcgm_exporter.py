@@ -16,8 +16,10 @@ from ..catalog.charts import addon_image
 from ..catalog.metrics import metrics_of
 from ..config import Bytes, Config, Cpu, Flag, Image, Seconds, patterned
 from ..errors import Path
+from ..gpu.node_pool import ACCELERATOR_LABEL
 from ..manifest import metadata, object_item
 from ..plan import Item, Part
+from ..tenancy.network import in_namespaces
 from .scrape import PrometheusConfig, ScrapeTarget, scrape_item, scraper_namespace
 
 DcgmSource = Literal["managed", "daemonset", "none"]
@@ -25,7 +27,6 @@ DcgmSource = Literal["managed", "daemonset", "none"]
 
 NAME = "dcgm-exporter"
 PORT = 9400
-ACCELERATOR_LABEL = "cloud.google.com/gke-accelerator"
 _LABELS = {"app.kubernetes.io/name": NAME}
 _DRIVER = "/home/kubernetes/bin/nvidia"
 """Where GKE's Container-Optimized OS keeps the driver; no container runtime mounts it into pods."""
@@ -128,8 +129,7 @@ def _network_policy(namespace: str, reader: str | None) -> Item:
     """Only the collector may connect, and the exporter calls nobody: it learns of pods from the kubelet's socket."""
     spec: dict[str, Any] = {"podSelector": {"matchLabels": _LABELS}, "policyTypes": ["Ingress", "Egress"]}
     if reader:
-        source = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": reader}}}
-        spec["ingress"] = [{"from": [source], "ports": [{"protocol": "TCP", "port": PORT}]}]
+        spec["ingress"] = [{"from": [in_namespaces(reader)], "ports": [{"protocol": "TCP", "port": PORT}]}]
     return _item("network-policy", namespace, "networking.k8s.io/v1", "NetworkPolicy", spec=spec)
 
 

@@ -16,7 +16,7 @@ from ..errors import Path
 from ..manifest import metadata, object_item, without_none
 from ..plan import Item, Part
 from ..quantity import number
-from ..tenancy.network import dns_egress
+from ..tenancy.network import dns_egress, in_namespaces
 from .scrape import (
     PROMETHEUS_PORT,
     STANDALONE_NAME,
@@ -178,19 +178,14 @@ def _network_policy(config: StandalonePrometheus, namespaces: Sequence[str]) -> 
         {"ports": [{"protocol": "TCP", "port": port} for port in (443, 6443)]},
     ]
     if namespaces:
-        egress.append({"to": [_namespaces(namespaces)]})
+        egress.append({"to": [in_namespaces(*namespaces)]})
     spec = {
         "podSelector": {"matchLabels": _LABELS},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"from": [_namespaces(readers)], "ports": [{"protocol": "TCP", "port": PROMETHEUS_PORT}]}],
+        "ingress": [{"from": [in_namespaces(*readers)], "ports": [{"protocol": "TCP", "port": PROMETHEUS_PORT}]}],
         "egress": egress,
     }
     return _item("network-policy", config, "networking.k8s.io/v1", "NetworkPolicy", spec=spec)
-
-
-def _namespaces(names: Sequence[str]) -> dict[str, Any]:
-    key = "kubernetes.io/metadata.name"
-    return {"namespaceSelector": {"matchExpressions": [{"key": key, "operator": "In", "values": list(names)}]}}
 
 
 def _claim(config: StandalonePrometheus, storage: PersistentStorage) -> Item:

@@ -145,7 +145,6 @@ def scrape_item(
     selector: Mapping[str, str],
     port: str,
     path: str = "/metrics",
-    interval: int | None = None,
     after: tuple[str, ...] = (),
 ) -> Item | None:
     """The object that makes Prometheus read a component's pods; None where objects do not decide that.
@@ -160,12 +159,11 @@ def scrape_item(
         selector: labels of the pods.
         port: name of the container port.
         path: HTTP path of the metrics.
-        interval: seconds between two readings; the collector's default when omitted.
         after: roles of the same part that come first.
     """
     if not isinstance(config, ManagedPrometheus | OperatorPrometheus):
         return None
-    endpoint: dict[str, Any] = {"port": port, "path": path, "interval": f"{interval or config.interval_seconds}s"}
+    endpoint: dict[str, Any] = {"port": port, "path": path, "interval": f"{config.interval_seconds}s"}
     spec: dict[str, Any] = {"selector": {"matchLabels": dict(selector)}}
     if isinstance(config, ManagedPrometheus):
         manifest = {

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from ..errors import Path
-from ..plan import NodeShape
+from ..plan import GPU, NodeShape
 from .index import Index
 from .rule import Fault, rule
-from .scheduler import GPU, Need, Verdict, amount_text, nodes_needed
+from .scheduler import Need, Verdict, amount_text, nodes_needed
 from .workload import listed, place
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from ..catalog.accelerators import accelerators
 from ..catalog.zones import ZONES_COMMAND, lacks, region_of, zones_by_accelerator, zones_in_region
 from ..gpu.node_pool import ACCELERATOR_LABEL
-from ..plan import NodeShape
+from ..plan import GPU, NodeShape
 from .index import Index
 from .rule import Fault, rule
-from .scheduler import GPU, ZONE, choice, requests, selected_values, taint_misfits
+from .scheduler import ZONE, choice, requests, selected_values, taint_misfits
 from .workload import Workload, listed
 
 CAPABILITY = "inference/min-compute-capability"

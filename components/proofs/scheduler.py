@@ -14,11 +14,10 @@ from math import ceil, floor
 from typing import Any, Literal, NamedTuple
 
 from ..gpu.node_pool import ACCELERATOR_LABEL, COMPUTE_CLASS_LABEL, NODE_POOL_LABEL
-from ..plan import NodeShape, Taint
+from ..plan import GPU, NodeShape, Taint
 from ..quantity import GIB, number
 from .workload import Workload
 
-GPU = "nvidia.com/gpu"
 ZONE = "topology.kubernetes.io/zone"
 _POOL_KEYS = frozenset({NODE_POOL_LABEL, ACCELERATOR_LABEL, COMPUTE_CLASS_LABEL})
 """Labels by which a pod asks for certain pools; without one and without GPUs it may run on nodes outside the plan."""

@@ -10,12 +10,11 @@ from ..catalog.machines import machine_types
 from ..catalog.node_reservations import allocatable
 from ..errors import Path
 from ..gpu.node_pool import ACCELERATOR_LABEL
-from ..plan import NodeShape
+from ..plan import GPU, NodeShape
 from . import gpus
 from .index import Index
 from .rule import Fault, rule
 from .scheduler import (
-    GPU,
     Resources,
     Verdict,
     amount_text,

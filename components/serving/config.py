@@ -23,13 +23,13 @@ from ..config import (
     Size,
     patterned,
 )
-from ..errors import PLAINTEXT_ADVICE, MisfitError, Problem, looks_secret, names_secret
+from ..errors import PLAINTEXT_ADVICE, MisfitError, Problem, states_secret
 from ..quantity import number
 from ..scaling.autoscaler import AutoscalingConfig
 from ..traffic.service import ServiceConfig
 from .cache import CacheConfig, NodeDisk
 from .engines import EngineConfig
-from .hub_token import TokenConfig
+from .hub_token import SecretKeyName, TokenConfig
 from .network_policy import NetworkConfig
 
 GoogleAccount = Annotated[
@@ -56,6 +56,15 @@ class ResourcesConfig(Config):
         if self.cpu and self.cpu_limit and number(self.cpu) > number(self.cpu_limit):
             raise MisfitError(f'got "{self.cpu_limit}"; must be at least cpu, which is {self.cpu}', at=("cpu_limit",))
         return self
+
+
+class SecretKeyConfig(Config):
+    """A value in a Kubernetes Secret that is there already."""
+
+    name: DnsName
+    """The Secret's name."""
+    key: SecretKeyName
+    """The key in it."""
 
 
 class UpdateConfig(Config):
@@ -141,6 +150,9 @@ class ModelServerConfig(Config):
     """Overrides of the engine's hardening. Omitted: as hard as its image allows."""
     env: dict[EnvName, str] = Field(default_factory=dict)
     """Further environment variables. Secrets do not belong here. Omitted: the engine's."""
+    secret_env: dict[EnvName, SecretKeyConfig] = Field(default_factory=dict)
+    """Environment variables whose values stand in Secrets of the namespace, such as an API key. Omitted: none but the
+    Hub token."""
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
     """Further labels on the pods, such as a team's. Omitted: ours."""
     annotations: dict[LabelKey, str] = Field(default_factory=dict)
@@ -156,9 +168,7 @@ class ModelServerConfig(Config):
     @model_validator(mode="after")
     def _fields_fit(self) -> ModelServerConfig:
         problems = [
-            Problem(("env", name), PLAINTEXT_ADVICE)
-            for name, value in self.env.items()
-            if names_secret(name) or looks_secret(value)
+            Problem(("env", name), PLAINTEXT_ADVICE) for name, value in self.env.items() if states_secret(name, value)
         ]
         problems += [
             Problem(("labels", name), "is ours: Services and rollouts select by it; choose another key")

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from ..catalog import metrics
 from ..config import Config, Count, DnsLabel, EnvName, Flag, Image, Number, Port, Seconds, patterned
-from ..errors import PLAINTEXT_ADVICE, MisfitError, Problem, hands_over_secret, looks_secret, names_secret
+from ..errors import PLAINTEXT_ADVICE, MisfitError, Problem, hands_over_secret, looks_secret, states_secret
 from .engine import Launch, Probe, Security
 
 AbsolutePath = Annotated[str, patterned(r"^(/[\w.@-]+)+$", "an absolute path such as /models")]
@@ -70,7 +70,7 @@ class CustomEngine(Config):
 
     needs_gpu: ClassVar[bool] = False
 
-    kind: Literal["custom"]
+    kind: Literal["custom"] = "custom"
     """The engine's name."""
     image: Image
     """Image reference; pin it with a tag and, where you know it, a digest."""
@@ -104,9 +104,7 @@ class CustomEngine(Config):
     @model_validator(mode="after")
     def _fields_fit(self) -> CustomEngine:
         problems = [
-            Problem(("env", name), PLAINTEXT_ADVICE)
-            for name, value in self.env.items()
-            if names_secret(name) or looks_secret(value)
+            Problem(("env", name), PLAINTEXT_ADVICE) for name, value in self.env.items() if states_secret(name, value)
         ]
         for field, words in (("command", self.command), ("args", self.args)):
             for number, (word, following) in enumerate(zip(words, (*words[1:], ""), strict=False)):

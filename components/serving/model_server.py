@@ -13,7 +13,7 @@ from ..names import physical_name
 from ..plan import Item, Part
 from ..scaling.autoscaler import autoscaler_item
 from ..traffic.service import service_host, service_item, service_url
-from .cache import claim_items
+from .cache import Claim, ExistingClaim, claim_items
 from .config import ModelServerConfig
 from .engine import Launch
 from .hub_token import TokenParts, token_parts
@@ -87,6 +87,7 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     Service without ready pods (seen on a real engine: without that order it had none for 0.27 s).
     """
     base = tracks[0].config
+    _refuse_shared_disk(tracks)
     runs = [(track, _launch(track.config, site)) for track in tracks]
     shared = _shared(name, base, [launch for _, launch in runs], site)
     items = list(shared.items)
@@ -113,6 +114,22 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     return Part(kind, name, tuple(items), outputs, site.after, site.path, tuple(sorted(_KINDS - {kind})))
 
 
+def _refuse_shared_disk(tracks: list[Track]) -> None:
+    """A ReadWriteOnce volume attaches to one node: a second pod would wait for it for ever."""
+    cache = tracks[0].config.cache
+    if not isinstance(cache, Claim | ExistingClaim) or cache.access_mode != "ReadWriteOnce":
+        return
+    pods = sum(_most_pods(track.config) + (track.config.update.max_surge or 0) for track in tracks)
+    if pods > 1:
+        fix = "use access_mode: ReadWriteMany, or a cache of kind replica-disk or node-disk"
+        message = f'got "ReadWriteOnce" for up to {pods} pods, and such a volume attaches to one node; {fix}'
+        raise MisfitError(message, at=("cache", "access_mode"))
+
+
+def _most_pods(config: ModelServerConfig) -> int:
+    return config.autoscaling.max if config.autoscaling else config.replicas
+
+
 def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: Site) -> _Shared:
     namespace = config.namespace
     items = [_service_account(name, config)]
@@ -132,7 +149,6 @@ def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: 
             google_apis=config.gcp_service_account is not None,
         )
     )
-    items.append(_disruption_budget(name, config))
     roles = tuple(item.role for item in items)
     if site.prometheus and scraped:
         paths = {launch.metrics_path for launch in launches if launch.metrics_path}
@@ -161,8 +177,9 @@ def _track_items(
 ) -> list[Item]:
     config = track.config
     deployment = _deployment(name, track, launch, shared.token, site)
-    role = track.role("deployment")
+    role, budget = track.role("deployment"), track.role("disruption-budget")
     items = [
+        object_item(budget, name, _disruption_budget(name, track), after=after),
         object_item(role, name, deployment, after=after, timeout_seconds=_timeout_seconds(config, launch)),
     ]
     if config.autoscaling:
@@ -193,7 +210,8 @@ def _deployment(name: str, track: Track, launch: Launch, token: TokenParts | Non
     gpus = gpus_of(config, site.nodes)
     surge, unavailable = config.update.max_surge, config.update.max_unavailable
     if surge is None:
-        surge = 1 if unavailable == 0 or (unavailable is None and not gpus) else 0
+        single = isinstance(config.cache, Claim | ExistingClaim) and config.cache.access_mode == "ReadWriteOnce"
+        surge = 1 if unavailable == 0 or (unavailable is None and not gpus and not single) else 0
     if unavailable is None:
         unavailable = 1 if surge == 0 else 0
     # Pulumi would wait for a colour that may not even have nodes yet.
@@ -228,8 +246,7 @@ def _start_seconds(config: ModelServerConfig, launch: Launch) -> int:
 
 def _timeout_seconds(config: ModelServerConfig, launch: Launch) -> int:
     """How long Pulumi waits: pods are replaced one after another, each may need a node and a whole load."""
-    pods = config.autoscaling.max if config.autoscaling else config.replicas
-    return _start_seconds(config, launch) * pods
+    return _start_seconds(config, launch) * _most_pods(config)
 
 
 def _service_account(name: str, config: ModelServerConfig) -> Item:
@@ -248,12 +265,20 @@ def _service_account(name: str, config: ModelServerConfig) -> Item:
     return object_item("service-account", name, manifest)
 
 
-def _disruption_budget(name: str, config: ModelServerConfig) -> Item:
-    """maxUnavailable, never minAvailable: one that equals the replicas blocks every drain."""
-    manifest = {
+def _disruption_budget(name: str, track: Track) -> dict[str, Any]:
+    """A budget for each Deployment: pods of one version that are not ready must not hold up drains of the other.
+
+    maxUnavailable, never minAvailable: one that equals the replicas blocks every drain. A pod that is not ready may
+    always go, because it serves nobody (Kubernetes API, PodDisruptionBudgetSpec).
+    """
+    labels = {"app": name, **track.labels}
+    return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": metadata(name, config.namespace, {"app": name}),
-        "spec": {"maxUnavailable": config.max_unavailable, "selector": {"matchLabels": {"app": name}}},
+        "metadata": metadata(track.deployment(name), track.config.namespace, labels),
+        "spec": {
+            "maxUnavailable": track.config.max_unavailable,
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+            "selector": {"matchLabels": labels},
+        },
     }
-    return object_item("disruption-budget", name, manifest)

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ..config import Config, DnsLabel, Flag, Port
+from ..config import Cidr, Config, DnsLabel, Flag, Port
 from ..manifest import metadata, object_item
 from ..plan import Item
-from ..tenancy.network import dns_egress
-from ..traffic.service import Cidr
+from ..tenancy.network import dns_egress, in_namespaces
 
 _PRIVATE = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]
 _LOAD_BALANCERS = ["35.191.0.0/16", "130.211.0.0/22"]
@@ -65,7 +64,7 @@ def network_policy_item(
         google_apis: whether the pods use Workload Identity and so need the metadata server.
     """
     names = sorted({*config.callers, *callers} - {namespace})
-    sources: list[dict[str, Any]] = [{"podSelector": {}}, *(_namespace(name) for name in names)]
+    sources: list[dict[str, Any]] = [{"podSelector": {}}, *(in_namespaces(name) for name in names)]
     sources += [_addresses(cidr) for cidr in config.caller_ranges]
     if balanced and not config.caller_ranges:
         sources.append(_addresses("0.0.0.0/0"))
@@ -75,7 +74,7 @@ def network_policy_item(
     if config.internet:
         egress.append({"to": [_addresses("0.0.0.0/0", _PRIVATE)], "ports": [_tcp(443)]})
     egress += [
-        {"to": [_namespace(rule.namespace)], "ports": [_tcp(port) for port in rule.ports]} for rule in config.egress
+        {"to": [in_namespaces(rule.namespace)], "ports": [_tcp(port) for port in rule.ports]} for rule in config.egress
     ]
     ports = sorted(set(cluster_ports))
     if ports:
@@ -98,10 +97,6 @@ def network_policy_item(
 
 def _tcp(port: int) -> dict[str, Any]:
     return {"protocol": "TCP", "port": port}
-
-
-def _namespace(name: str) -> dict[str, Any]:
-    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
 def _addresses(cidr: str, excluded: list[str] | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import MisfitError
 from ..manifest import without_none
-from ..plan import NodeShape
+from ..plan import GPU, NodeShape
 from ..quantity import GIB, number
 from . import cache
 from .cache import ExistingClaim, NodeDisk
@@ -17,7 +17,6 @@ from .config import ModelServerConfig
 from .engine import Launch, Security
 from .hub_token import TokenParts
 
-GPU = "nvidia.com/gpu"
 _NODE_SHARE = 0.75
 """Share of a node that one replica asks for by default; the rest is for agents the cluster adds to every node."""
 _STOP_SECONDS = 15
@@ -128,6 +127,10 @@ def _container(
         dict(_SHARED_MEMORY),
         *({"name": f"scratch-{number}", "mountPath": path} for number, path in enumerate(launch.scratch)),
     ]
+    env += [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}}
+        for name, secret in config.secret_env.items()
+    ]
     if token and launch.token_env:
         env.append(token.variable(launch.token_env))
         mounts += token.mounts
@@ -162,8 +165,8 @@ def _resources(config: ModelServerConfig, nodes: tuple[NodeShape, ...]) -> dict[
     cpu, memory = default_resources(nodes, gpus)
     requests: dict[str, Any] = {"cpu": config.resources.cpu or cpu, "memory": config.resources.memory or memory}
     limits: dict[str, Any] = {"memory": requests["memory"]}
-    if number(config.shared_memory) >= number(requests["memory"]):
-        message = f'got "{config.shared_memory}"; must be less than the memory it is part of, {requests["memory"]}'
+    if number(config.shared_memory) > number(requests["memory"]):
+        message = f'got "{config.shared_memory}"; must be at most the memory it is part of, {requests["memory"]}'
         raise MisfitError(f"{message}; raise resources.memory", at=("shared_memory",))
     if isinstance(config.cache, NodeDisk):
         requests["ephemeral-storage"] = config.cache.size

@@ -64,6 +64,9 @@ class ModelServer(Component):
 def site_on(pools: Sequence[GpuNodePool], config: ModelServerConfig, site: Site | None) -> Site:
     """The site with the pools of the caller's program."""
     base = site or Site()
+    if config.runs_on and not pools and not base.placement:
+        message = "names pools of a stack file; in a program hand the pools over, runs_on=[pool]"
+        raise ConfigError([Problem(("runs_on",), message)])
     if not pools:
         return base
     nodes = tuple(pool.shape for pool in pools)
@@ -75,6 +78,9 @@ def with_token(
     config: ModelServerConfig, hf_token: pulumi.Input[str] | None
 ) -> tuple[ModelServerConfig, dict[str, pulumi.Input[str]]]:
     """The settings with a Pulumi secret as token source, and its value, when the program hands a token over."""
+    if hf_token is None and isinstance(config.hf_token, PulumiSecret):
+        message = "the config takes the token from the program: hand it over, hf_token=config.require_secret(...)"
+        raise ConfigError([Problem(("hf_token",), message)])
     if hf_token is None:
         return config, {}
     if config.hf_token is not None and not isinstance(config.hf_token, PulumiSecret):

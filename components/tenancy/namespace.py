@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from ..config import Bytes, Config, Cpu, Flag, LabelKey, LabelValue, Size
 from ..errors import ConfigError, MisfitError, Path, Problem
 from ..manifest import metadata, object_item
-from ..plan import Item, Part
+from ..plan import GPU, Item, Part
 from .network import dns_egress
 from .pod_security import LABEL_PREFIX, Level
 
@@ -45,7 +45,7 @@ class QuotaConfig(Config):
         `limits.` key (kubernetes.io/docs/concepts/policy/resource-quotas).
         """
         limits = {
-            "requests.nvidia.com/gpu": self.gpus,
+            f"requests.{GPU}": self.gpus,
             "requests.cpu": self.cpu,
             "requests.memory": self.memory,
             "requests.storage": self.storage,

@@ -14,17 +14,24 @@ SERVICE_DNS = ("34.118.224.10/32", "10.96.0.10/32")
 before its address is translated (gke-labs/kube-agents@f4e8b934)."""
 
 
+def in_namespaces(*names: str) -> dict[str, Any]:
+    """A policy's peer: every pod of the namespaces, which Kubernetes labels with their names."""
+    key = "kubernetes.io/metadata.name"
+    if len(names) == 1:
+        return {"namespaceSelector": {"matchLabels": {key: names[0]}}}
+    return {"namespaceSelector": {"matchExpressions": [{"key": key, "operator": "In", "values": list(names)}]}}
+
+
 def dns_egress() -> dict[str, Any]:
     """An egress rule that lets pods resolve names on every GKE flavour.
 
     It names the kube-dns and NodeLocal pods as well as their link-local addresses, because on Dataplane V2 an
     `ipBlock` never matches a pod (cilium semantics, tektoncd/operator#4000).
     """
-    kube_system = {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}
     return {
         "to": [
             *(
-                {"namespaceSelector": kube_system, "podSelector": {"matchLabels": {"k8s-app": app}}}
+                {**in_namespaces("kube-system"), "podSelector": {"matchLabels": {"k8s-app": app}}}
                 for app in ("kube-dns", "node-local-dns")
             ),
             *({"ipBlock": {"cidr": cidr}} for cidr in (NODE_LOCAL_DNS, CLOUD_DNS, *SERVICE_DNS)),

@@ -14,7 +14,7 @@ from ..names import physical_name
 from ..plan import Part
 
 API = "networking.istio.io/v1"
-"""Served and stored since Istio 1.22; the v1beta1 of older examples is still served (istio 1.31.1 CRDs)."""
+"""The CRDs of istio.io/api v1.31.1 serve and store it, and still serve the v1beta1 of older examples."""
 _WHOLE = 100
 GatewayName = Annotated[
     str, patterned(r"^(mesh|[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)$", "mesh, or namespace/name")
@@ -92,8 +92,9 @@ class RouteConfig(Config):
     gateway: GatewayConfig | None = None
     """A gateway of the route's own. Omitted: none is made."""
     gateways: tuple[GatewayName, ...] = ()
-    """Gateways that are there, `namespace/name`; `mesh` is for callers with sidecars. Omitted: the route's own
-    gateway, otherwise mesh."""
+    """Gateways that are there, `namespace/name`; `mesh` is for callers with sidecars. The model lets in callers from
+    the namespace of the Gateway object; where the gateway's pods run in another, name that one in the model's
+    `network.callers`. Omitted: the route's own gateway, otherwise mesh."""
     subsets: dict[DnsLabel, DnsLabel] = Field(default_factory=dict)
     """Names for the model's versions, such as v1: stable. Omitted: the versions' own names."""
     rules: Annotated[tuple[RouteRule, ...], Field(min_length=1)]

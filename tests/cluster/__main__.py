@@ -9,30 +9,27 @@ from .cluster import Cluster, is_running, run_folder
 from .crds import fetch
 from .deploy import nodes_of, surroundings
 from .environments import shipped
-from .nodes import add_nodes, node_manifests, system_pool
 from .place import say
 
 FOLDER = run_folder() / "cluster"
 
 
 def start(environment: str | None) -> int:
-    """Start one control plane with the nodes of an environment, or with a system pool only, and leave it running."""
+    """Start one control plane with the nodes of an environment, `local` when none is named, and leave it running."""
     cluster = Cluster(FOLDER)
     if is_running(FOLDER):
         say("one is running already")
     else:
         cluster.stop()
         cluster.start(owned=False)
-        if environment:
-            plan = shipped(environment).plan
-            surroundings(cluster.api, plan)
-            nodes_of(cluster.api, plan)
-        else:
-            add_nodes(cluster.api, node_manifests(system_pool()))
+        loaded = shipped(environment or "local")
+        surroundings(cluster.api, loaded.plan)
+        nodes_of(cluster.api, loaded)
         for reason in cluster.missing.values():
             say(reason)
     print(f"export KUBECONFIG={cluster.kubeconfig}")  # noqa: T201 - the result, for a shell to evaluate
     print(f'export PATH="{cluster.programs}:$PATH"  # has kubectl')  # noqa: T201
+    print("# .venv/bin/python -m tests.cluster stop  # ends it")  # noqa: T201
     return 0
 
 

@@ -80,6 +80,9 @@ class Api:
                 text = json.loads(text)["message"]
             except (ValueError, KeyError, TypeError):
                 text = text[:1000]
+            if "storage is (re)initializing" in text:  # of a custom kind that is a moment old
+                time.sleep(0.2)
+                return self.request(method, path, body, content=content, accept=accept, query=query)
             raise ApiError(response.status, text, f"{method} {path}")
         warnings = tuple(
             found[1].replace('\\"', '"')

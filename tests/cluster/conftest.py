@@ -17,7 +17,7 @@ from components.plan import Item
 from .api import Answer, Api, ApiError
 from .binaries import MissingToolError
 from .cluster import Cluster, run_folder
-from .deploy import nodes_of, surroundings, wipe
+from .deploy import apply_object, nodes_of, surroundings, wipe
 from .environments import Loaded, label, loaded, manifests, stack_files
 
 HERE = Path(__file__).parent
@@ -89,13 +89,13 @@ def deployed(request: pytest.FixtureRequest, api: Api) -> Iterator[Deployed]:
     environment = loaded(request.param)
     found = Deployed(environment)
     surroundings(api, environment.plan)
-    nodes_of(api, environment.plan)
+    nodes_of(api, environment)
     for item, wanted in manifests(environment.plan):
         if not api.serves(wanted["apiVersion"], wanted["kind"]):
             found.unserved.append(item)
             continue
         try:
-            found.accepted.append((item, wanted, api.apply(wanted)))
+            found.accepted.append((item, wanted, apply_object(api, environment.plan, wanted)))
         except ApiError as error:
             found.refused.append((item, error))
     JUDGED["environments"] += 1

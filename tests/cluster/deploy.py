@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from components.plan import Plan
+from components.proofs.index import Index
 
-from .api import Api, Manifest, until
-from .environments import manifests
-from .nodes import add_nodes, node_manifests, system_pool
+from .api import Answer, Api, Manifest, until
+from .environments import Loaded, manifests
+from .nodes import add_nodes, all_nodes, node_manifests
 
 _SKIP_AWAIT = "pulumi.com/skipAwait"
 _KEPT = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -38,9 +39,36 @@ def surroundings(api: Api, plan: Plan) -> None:
             api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space, "labels": labels}})
 
 
-def nodes_of(api: Api, plan: Plan) -> None:
-    """Every node the plan's pools can grow to, and those of a system pool."""
-    add_nodes(api, [node for shape in (system_pool(), *plan.nodes) for node in node_manifests(shape)])
+def nodes_of(api: Api, loaded: Loaded) -> None:
+    """Every node the plan's pools can grow to, and those of the system pool."""
+    add_nodes(api, [node for shape in all_nodes(loaded) for node in node_manifests(shape)])
+
+
+def apply_object(api: Api, plan: Plan, wanted: Manifest) -> Answer:
+    """Apply one object of a plan; with a namespace come the claims in it that the plan only uses."""
+    answer = api.apply(wanted)
+    if wanted["kind"] == "Namespace":
+        for claim in _existing_claims(plan, wanted["metadata"]["name"]):
+            api.apply(claim)
+    return answer
+
+
+def _existing_claims(plan: Plan, namespace: str) -> Iterator[dict[str, Any]]:
+    made = {item.object_name for _, item in plan.objects("PersistentVolumeClaim") if item.namespace == namespace}
+    for pod in Index(plan).in_namespace(namespace):
+        for volume in pod.spec.get("volumes", ()):
+            name = volume.get("persistentVolumeClaim", {}).get("claimName")
+            if name and name not in made:
+                yield {
+                    "apiVersion": "v1",
+                    "kind": "PersistentVolumeClaim",
+                    "metadata": {"name": name, "namespace": namespace},
+                    "spec": {
+                        "accessModes": ["ReadWriteMany", "ReadOnlyMany"],
+                        "storageClassName": "standard-rwx",
+                        "resources": {"requests": {"storage": "1Ti"}},
+                    },
+                }
 
 
 def apply_plan(api: Api, plan: Plan, *, wait: bool = False, writes: int | None = None) -> list[str]:
@@ -63,7 +91,7 @@ def apply_plan(api: Api, plan: Plan, *, wait: bool = False, writes: int | None =
         if not api.serves(wanted["apiVersion"], wanted["kind"]):
             continue
         before = api.find(wanted)
-        written = api.apply(wanted).object
+        written = apply_object(api, plan, wanted).object
         changed += [f"{item.kind}/{item.object_name}"] if is_changed(before, written) else []
         if wait:
             await_ready(api, written)
@@ -133,12 +161,18 @@ def ready_endpoints(api: Api, service: dict[str, Any]) -> set[str]:
 
 def wipe(api: Api) -> None:
     """Take everything out of the cluster that a plan or `nodes_of` put into it."""
-    for space in _passing(api):
-        name = space["metadata"]["name"]
+    passing = _passing(api)
+    names = [space["metadata"]["name"] for space in passing]
+    for name in names:
         # Controllers first, or they would make new pods; no grace, which a namespace's end would wait for.
         for kind in ("Deployment", "DaemonSet", "StatefulSet", "ReplicaSet"):
             api.delete_all("apps/v1", kind, name)
         api.delete_all("v1", "Pod", name, gracePeriodSeconds=0)
+        api.delete_all("v1", "PersistentVolumeClaim", name)
+    # A namespace that finds a claim still protected looks again eight seconds later.
+    claims = ("v1", "PersistentVolumeClaim")
+    until("end of all claims", lambda: not any(api.list(*claims, name) for name in names))
+    for space in passing:
         api.delete(space)
     for api_version, kind in _CLUSTER_KINDS:
         if api.serves(api_version, kind):

@@ -17,7 +17,7 @@ from infra.project import load_project
 from infra.stackfile import load_stack
 from infra.validate import environment_of
 
-from .place import REPOSITORY
+from .place import HERE, REPOSITORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,11 @@ def loaded(path: Path) -> Loaded:
 def shipped(name: str) -> Loaded:
     """One of the environments in stacks/."""
     return loaded(REPOSITORY / "stacks" / f"Pulumi.{name}.yaml")
+
+
+def reference(model: str) -> Loaded:
+    """One model of the tests' own environment."""
+    return loaded(HERE / "reference.yaml").only(model)
 
 
 def manifest(item: Item) -> dict[str, Any]:

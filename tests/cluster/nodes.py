@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from typing import Any
 
-from components.catalog.machines import machine_types
-from components.catalog.node_reservations import allocatable
+from components.gpu.cluster import GkeClusterConfig
+from components.gpu.node_pool import GpuNodePoolConfig, Nodes
+from components.gpu.node_shape import node_shape
 from components.plan import NodeShape
+from infra.environment import Environment
 
 from .api import Api, until
+from .environments import Loaded
 
 POOL = "tests.inference/pool"
 """Annotation of a node: the pool of the plan it was made from."""
@@ -19,23 +22,21 @@ _UNBOUNDED = 12
 """Nodes of a pool that nothing bounds."""
 _PODS = 110
 """Pods a node of GKE takes by default."""
-_MACHINE = "e2-standard-8"
 
 
-def system_pool(zones: Sequence[str] = ("us-central1-a",)) -> NodeShape:
-    """The pool every cluster has besides those of the plan: no GPU, no taint."""
-    machine = machine_types()[_MACHINE]
-    labels = {
-        "kubernetes.io/os": "linux",
-        "kubernetes.io/arch": machine.architecture,
-        "node.kubernetes.io/instance-type": machine.name,
-        "topology.kubernetes.io/region": zones[0].rpartition("-")[0],
-        "cloud.google.com/gke-nodepool": "system",
-        "cloud.google.com/machine-family": machine.family,
-        "cloud.google.com/gke-provisioning": "standard",
-    }
-    room = allocatable(machine, disk_gb=100, local_ssds=0)
-    return NodeShape("system", labels, (), room, tuple(zones), 3, 3, "on-demand")
+def system_pool(environment: Environment) -> NodeShape:
+    """The pool every cluster has besides those of the plan: the one the stack makes, or somebody else's roomy nodes."""
+    cluster = environment.cluster
+    if isinstance(cluster, GkeClusterConfig) and not cluster.autopilot:
+        pool = cluster.system_pool.as_pool()
+        return node_shape("system", pool, location=cluster.location, cluster_zones=cluster.zones)
+    pool = GpuNodePoolConfig(machine_type="e2-standard-8", nodes=Nodes(max=3), disk_size_gb=500)
+    return node_shape("system", pool, location="us-central1-a")
+
+
+def all_nodes(loaded: Loaded) -> tuple[NodeShape, ...]:
+    """The system pool and those of the plan."""
+    return (system_pool(loaded.environment), *loaded.plan.nodes)
 
 
 def node_manifests(shape: NodeShape, count: int | None = None) -> list[dict[str, Any]]:

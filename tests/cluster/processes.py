@@ -88,6 +88,8 @@ class Processes:
                 _send(known, signal.SIGKILL)
                 while self._runs(name, known):
                     time.sleep(0.05)
+        for child in self._children.values():
+            child.wait()
         for path in records:
             path.unlink(missing_ok=True)
         self._children.clear()

@@ -11,7 +11,7 @@ from components.plan import Plan
 from .api import Api, until
 from .conftest import JUDGED, Deployed
 from .deploy import apply_plan, await_rollout, nodes_of, ready_endpoints
-from .environments import manifest, shipped
+from .environments import manifest, reference
 
 _WHOLE = 100
 
@@ -76,17 +76,16 @@ def test_weights_and_subsets_resolve_to_the_endpoints_they_name(deployed: Deploy
                 assert destination.get("port", {}).get("number", numbers[0]) in numbers
                 subset = destination.get("subset")
                 labels = subsets[destination["host"], subset] if subset else {}
-                pods = _pods_behind(api, service, labels)
-                assert pods, destination
+                pods = until(f"pod behind {destination}", partial(_pods_behind, api, service, labels), 30)
                 owners = {pod["metadata"]["ownerReferences"][0]["name"].rpartition("-")[0] for pod in pods}
                 assert subset is None or len(owners) == 1, f"{destination} leads to pods of {owners}"
                 JUDGED["route destinations that lead to ready pods"] += 1
 
 
 def test_a_canary_by_pods_gets_its_share_of_the_endpoints(empty: Api) -> None:
-    plan = shipped("staging").only("llama").plan
-    nodes_of(empty, plan)
-    apply_plan(empty, plan, wait=True)
-    service = empty.get("v1", "Service", "inference", "llama")
+    loaded = reference("canary")
+    nodes_of(empty, loaded)
+    apply_plan(empty, loaded.plan, wait=True)
+    service = empty.get("v1", "Service", "inference", "canary")
     shares = {track: len(_pods_behind(empty, service, {"version": track})) for track in ("stable", "canary")}
     assert shares == {"stable": 9, "canary": 1}

@@ -16,10 +16,10 @@ from components.proofs.workload import Workload
 
 from .api import Api, until
 from .conftest import JUDGED, Deployed
-from .deploy import apply_plan, await_ready, is_rolled_out, nodes_of
+from .deploy import apply_plan, await_rollout, is_rolled_out, nodes_of
 from .diagnosis import expected, fits, told
-from .environments import Loaded, shipped
-from .nodes import add_nodes, node_manifests, pool_of, remove_nodes, system_pool
+from .environments import Loaded, reference
+from .nodes import add_nodes, all_nodes, node_manifests, pool_of, remove_nodes
 
 
 def _pods(api: Api, pod: Workload) -> list[dict[str, Any]]:
@@ -28,8 +28,8 @@ def _pods(api: Api, pod: Workload) -> list[dict[str, Any]]:
     return [entry for entry in found if "deletionTimestamp" not in entry["metadata"]]
 
 
-def _with_system_pool(plan: Plan) -> Plan:
-    return replace(plan, nodes=(system_pool(), *plan.nodes))
+def _with_system_pool(loaded: Loaded) -> Plan:
+    return replace(loaded.plan, nodes=all_nodes(loaded))
 
 
 def _settle(api: Api, plan: Plan) -> None:
@@ -47,7 +47,7 @@ def _settle(api: Api, plan: Plan) -> None:
 
 
 def test_every_pod_is_ready_on_a_pool_that_its_model_names(deployed: Deployed, api: Api) -> None:
-    plan = _with_system_pool(deployed.loaded.plan)
+    plan = _with_system_pool(deployed.loaded)
     _settle(api, plan)
     pools, index = pool_of(api), Index(plan)
     for pod in index.workloads:
@@ -70,7 +70,7 @@ def _removable(loaded: Loaded) -> Iterator[tuple[str, ...]]:
 
 
 def test_without_a_pool_pods_wait_for_the_reason_the_proof_gives(deployed: Deployed, api: Api) -> None:
-    plan = _with_system_pool(deployed.loaded.plan)
+    plan = _with_system_pool(deployed.loaded)
     shapes = {node.pool: node for node in plan.nodes}
     _settle(api, plan)
     for gone in _removable(deployed.loaded):
@@ -138,17 +138,19 @@ def _until_placed(api: Api, pod: Workload, possible: set[str]) -> None:
 
 
 def test_pods_prefer_the_pool_named_first_and_fall_back_when_spot_nodes_go(empty: Api) -> None:
-    prod = shipped("prod")
-    model = prod.environment.model_dump(mode="json", exclude_unset=True)["models"]["arr-coc-vlm"]
-    spot_first = prod.with_values(models={"arr-coc-vlm": {**model, "runs_on": ["a100-spot", "a100"]}})
-    nodes_of(empty, spot_first.plan)
-    apply_plan(empty, spot_first.plan, wait=True)
-    pod = next(pod for pod in Index(spot_first.plan).workloads if pod.subject == "Deployment arr-coc-vlm")
-    until("three pods on Spot", lambda: _on(empty, pod) == ["a100-spot"] * 3, 60)
+    pod = _deploy(empty, reference("spot-first"))
+    until("three pods on Spot", lambda: _on(empty, pod) == ["l4-spot"] * 3, 60)
 
-    remove_nodes(empty, [name for name, pool in pool_of(empty).items() if pool == "a100-spot"])
-    until("three pods on the fallback", lambda: _on(empty, pod) == ["a100"] * 3, 60)
-    await_ready(empty, dict(pod.item.properties))
+    remove_nodes(empty, [name for name, pool in pool_of(empty).items() if pool == "l4-spot"])
+    until("three pods on the fallback", lambda: _on(empty, pod) == ["l4"] * 3, 60)
+    await_rollout(empty, pod.item.properties)
+
+
+def _deploy(api: Api, loaded: Loaded) -> Workload:
+    """Deploy an environment of one model; its pod."""
+    nodes_of(api, loaded)
+    apply_plan(api, loaded.plan)
+    return next(pod for pod in Index(loaded.plan).workloads if pod.serves)
 
 
 def _on(api: Api, pod: Workload) -> list[str]:
@@ -157,14 +159,10 @@ def _on(api: Api, pod: Workload) -> list[str]:
 
 
 def test_a_quota_stops_pods_beyond_it(empty: Api) -> None:
-    prod = shipped("prod")
-    tight = prod.with_values(namespaces={"production": {"quota": {"gpus": 2}}})
-    nodes_of(empty, tight.plan)
-    apply_plan(empty, tight.plan)
-    pod = next(pod for pod in Index(tight.plan).workloads if pod.subject == "Deployment arr-coc-vlm")
+    pod = _deploy(empty, reference("over-quota"))
 
     def refused() -> bool:
-        found = empty.find(dict(pod.item.properties)) or {}
+        found = empty.find(pod.item.properties) or {}
         conditions = found.get("status", {}).get("conditions", ())
         return any(entry["type"] == "ReplicaFailure" and "exceeded quota" in entry["message"] for entry in conditions)
 

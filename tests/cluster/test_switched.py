@@ -9,17 +9,33 @@ from typing import Any
 
 import pytest
 
+from components.rollout.blue_green import BlueGreenRollout
 from infra.render import render
 
 from .api import Api, until
 from .cluster import Cluster
 from .conftest import JUDGED
 from .deploy import apply_plan, await_rollout, is_rolled_out, nodes_of, ready_endpoints, surroundings
-from .environments import Loaded, shipped
+from .environments import Loaded, loaded, stack_files
+from .place import REPOSITORY
 from .watcher import EndpointWatch
 
-MODEL, SPACE, REPLICAS = "chat", "inference", 2
 COLORS = ("blue", "green")
+
+
+def _blue_green() -> tuple[Loaded, str]:
+    """The first blue-green model of the environments that are judged, or one of ours."""
+    own = REPOSITORY / "tests" / "stacks" / "ok" / "Pulumi.everything.yaml"
+    for path in (*stack_files(), own):
+        for name, model in loaded(path).environment.models.items():
+            if isinstance(model.rollout, BlueGreenRollout):
+                return loaded(path).only(name), name
+    raise LookupError("no environment has a blue-green model")
+
+
+START, MODEL = _blue_green()
+SPACE = START.environment.models[MODEL].namespace
+REPLICAS = START.environment.models[MODEL].replicas
 NEW_VERSION = {"env": {"SETTING": "new"}}
 WRITES = [f"Deployment/{MODEL}-green", f"Service/{MODEL}", f"Deployment/{MODEL}-blue"]
 """What a switch to green changes, in the plan's order."""
@@ -57,20 +73,20 @@ def _until_settled(api: Api) -> None:
 @pytest.fixture
 def blue(empty: Api) -> tuple[Api, Loaded]:
     """The shipped blue-green model alone in its cluster, blue active, both colours ready."""
-    loaded = shipped("prod").only(MODEL).with_active(MODEL, "blue")
-    nodes_of(empty, loaded.plan)
-    apply_plan(empty, loaded.plan, wait=True)
+    start = START.with_active(MODEL, "blue")
+    nodes_of(empty, start)
+    apply_plan(empty, start.plan, wait=True)
     _until_settled(empty)
     _until_whole(empty, "blue")
-    return empty, loaded
+    return empty, start
 
 
 def test_a_switch_there_and_back_is_three_writes_and_always_has_ready_endpoints(blue: tuple[Api, Loaded]) -> None:
-    api, loaded = blue
+    api, start = blue
     with _watch(api) as watch:
-        assert apply_plan(api, loaded.with_active(MODEL, "green").plan, wait=True) == WRITES
+        assert apply_plan(api, start.with_active(MODEL, "green").plan, wait=True) == WRITES
         _until_whole(api, "green")
-        assert apply_plan(api, loaded.plan, wait=True) == WRITES[::-1]
+        assert apply_plan(api, start.plan, wait=True) == WRITES[::-1]
         _until_whole(api, "blue")
     assert watch.fewest >= REPLICAS
     JUDGED["blue-green switches with ready endpoints at every moment"] += 2
@@ -80,12 +96,12 @@ def test_a_switch_there_and_back_is_three_writes_and_always_has_ready_endpoints(
 def test_a_switch_interrupted_at_any_write_leaves_a_whole_colour_serving(
     blue: tuple[Api, Loaded], variant: dict[str, Any]
 ) -> None:
-    api, loaded = blue
-    there = loaded.with_active(MODEL, "green", **variant)
-    for start, end, color in ((loaded, there, "green"), (there, loaded, "blue")):
+    api, start = blue
+    there = start.with_active(MODEL, "green", **variant)
+    for here, end, color in ((start, there, "green"), (there, start, "blue")):
         other = COLORS[color == "blue"]
         for writes in range(len(WRITES) + 1):
-            apply_plan(api, start.plan, wait=True)
+            apply_plan(api, here.plan, wait=True)
             _until_settled(api)
             with _watch(api) as watch:
                 assert len(apply_plan(api, end.plan, wait=True, writes=writes)) == writes
@@ -102,7 +118,7 @@ def test_a_switch_interrupted_at_any_write_leaves_a_whole_colour_serving(
 class Trees:
     """The rendered trees of two colours, and kubectl to apply them with."""
 
-    def __init__(self, cluster: Cluster, loaded: Loaded, folder: Path) -> None:
+    def __init__(self, cluster: Cluster, start: Loaded, folder: Path) -> None:
         self._environment = {
             **os.environ,
             "KUBECONFIG": str(cluster.kubeconfig),
@@ -110,7 +126,7 @@ class Trees:
             "HOME": str(folder),
         }
         for color in COLORS:
-            render(loaded.with_active(MODEL, color).plan, folder / color)
+            render(start.with_active(MODEL, color).plan, folder / color)
         self._folder = folder
         # The charts bring what the cluster here has already: definitions and namespaces.
         helm = folder / "bin" / "helm"
@@ -142,10 +158,9 @@ class Trees:
 @pytest.fixture
 def trees(empty: Api, cluster: Cluster, tmp_path: Path) -> Trees:
     """Rendered trees, the blue one applied."""
-    loaded = shipped("prod").only(MODEL)
-    surroundings(empty, loaded.plan)
-    nodes_of(empty, loaded.plan)
-    made = Trees(cluster, loaded, tmp_path)
+    surroundings(empty, START.plan)
+    nodes_of(empty, START)
+    made = Trees(cluster, START, tmp_path)
     made.apply_stages("blue")
     _until_settled(empty)
     _until_whole(empty, "blue")

@@ -244,7 +244,9 @@ def test_a_secret_of_a_part_is_a_secret_whatever_its_value_was() -> None:
 
 def test_a_token_that_nobody_hands_over_is_missed_before_anything_is_registered() -> None:
     config = SERVER.with_changes(hf_token=PulumiSecret(kind="pulumi"))
-    assert refused(lambda: ModelServer("chat", config)) == ["hf_token: ModelServer/chat needs a value for it"]
+    assert refused(lambda: ModelServer("chat", config)) == [
+        "hf_token: the config takes the token from the program: hand it over, hf_token=config.require_secret(...)"
+    ]
 
 
 def test_every_missing_value_is_named_at_once_with_its_place() -> None:

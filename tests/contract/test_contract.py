@@ -160,7 +160,7 @@ def test_the_kubernetes_provider_is_known_by_an_identifier_that_previews_know(ru
     inputs = run.recorder.providers["kubernetes"].properties
     assert (inputs["enableConfigMapMutable"], inputs["enableSecretMutable"]) == ("true", "true")
     if cluster.kind == "kubeconfig":
-        assert inputs["clusterIdentifier"] == f"kubeconfig/{cluster.context or 'current-context'}"
+        assert inputs["clusterIdentifier"] == f"kubeconfig/{run.loaded.plan.environment}"
         assert Path(inputs["kubeconfig"]) == Path("~/.kube/config").expanduser().resolve()
         return
     place = f"projects/{cluster.project}/locations/{cluster.location}/clusters/{cluster.name}"

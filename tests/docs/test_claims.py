@@ -94,7 +94,7 @@ def test_a_new_kind_of_rollout_takes_over_what_the_old_one_made(tmp_path: Path) 
     assert before.kind in after.siblings
     assert after.kind in before.siblings
     kept = {item.name for item in before.items} & {item.name for item in after.items}
-    assert {"chat-service", "chat-service-account", "chat-network-policy", "chat-disruption-budget"} <= kept
+    assert {"chat-service", "chat-service-account", "chat-network-policy"} <= kept
 
 
 def test_a_token_version_restarts_pods_and_nothing_else_depends_on_it(tmp_path: Path) -> None:

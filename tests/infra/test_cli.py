@@ -228,7 +228,7 @@ class TestPreview:
         assert sorted(path.name for path in (project / "out").iterdir()) == ["local", "prod"]
         shown = capsys.readouterr().out
         assert "[moving-image]" in shown
-        assert "rendered to out/   next: .venv/bin/infra graph prod · pulumi up -s local" in shown
+        assert "rendered to out/   next: .venv/bin/infra graph prod · make up ENV=local" in shown
 
 
 class TestEdges:

@@ -172,7 +172,7 @@ def test_the_cluster_is_looked_at_before_anything_is_registered(monkeypatch: pyt
 def test_the_context_is_handed_to_the_provider() -> None:
     engine = up(recorder("local", lambda values: values["cluster"].update(context="kind-kind")))
     provider = engine.providers["kubernetes"].properties
-    assert (provider["context"], provider["clusterIdentifier"]) == ("kind-kind", "kubeconfig/kind-kind")
+    assert (provider["context"], provider["clusterIdentifier"]) == ("kind-kind", "kubeconfig/local")
 
 
 def test_an_adopted_cluster_is_looked_up_by_the_explicit_provider() -> None:

@@ -8,6 +8,7 @@ import pytest
 from components.addons.adapter import PodMetric, adapter_rules, hpa_metric_name
 from components.addons.addons import MetricsAdapterConfig
 from components.catalog.metrics import metrics_of
+from components.errors import ConfigError
 
 STACKDRIVER = MetricsAdapterConfig(kind="stackdriver")
 ADAPTER = MetricsAdapterConfig(kind="prometheus-adapter")
@@ -55,6 +56,19 @@ def test_no_rule_but_ours_is_served_and_none_twice() -> None:
     rules = adapter_rules(metrics)["rules"]
     assert rules["default"] is False
     assert [rule["name"]["as"] for rule in rules["custom"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize("other", [PodMetric("requests", "counter"), PodMetric("requests", "gauge", "avg")])
+def test_one_metric_read_in_two_ways_is_refused_in_any_order(other: PodMetric) -> None:
+    both = [PodMetric("requests", "gauge"), other]
+    told = set()
+    for metrics in (both, both[::-1]):
+        with pytest.raises(
+            ConfigError, match=r"^addons.metrics_adapter: autoscalers read requests as .* one rule"
+        ) as e:
+            adapter_rules(metrics, ("addons", "metrics_adapter"))
+        told.add(str(e.value))
+    assert len(told) == 1
 
 
 def test_the_rules_make_every_name_that_an_autoscaler_may_ask_for() -> None:

@@ -16,7 +16,6 @@ from components.gpu.cluster import (
     MaintenanceWindow,
     cluster_identifier,
     gke_cluster,
-    system_shape,
 )
 from components.plan import ItemOutput
 
@@ -74,7 +73,6 @@ def test_autopilot_has_no_pools_and_none_of_what_it_decides_itself() -> None:
     assert not {"removeDefaultNodePool", "workloadIdentityConfig", "addonsConfig", "datapathProvider"} & set(
         cluster.properties
     )
-    assert system_shape(config) is None
 
 
 def test_a_zonal_cluster_does_not_repeat_its_own_zone() -> None:
@@ -93,7 +91,23 @@ def test_a_maintenance_window_may_pass_midnight() -> None:
 
 def test_the_identifier_is_known_before_the_cluster_is() -> None:
     assert cluster_identifier(GkeClusterConfig(**PROD)) == "projects/my-project/locations/us-central1/clusters/prod"
-    assert cluster_identifier(KubeconfigConfig(kind="kubeconfig", context="kind-local")) == "kubeconfig/kind-local"
+
+
+@pytest.mark.parametrize("fields", [{}, {"context": "kind-local"}, {"path": "elsewhere.yaml", "context": "renamed"}])
+def test_a_kubeconfig_cluster_keeps_its_identifier_when_its_context_or_file_is_named_later(
+    fields: dict[str, str],
+) -> None:
+    config = KubeconfigConfig(kind="kubeconfig", **fields)
+    assert cluster_identifier(config, environment="local") == "kubeconfig/local"
+
+
+def test_network_policies_are_enforced_with_and_without_dataplane_v2() -> None:
+    assert "networkPolicy" not in properties()
+    assert "networkPolicyConfig" not in properties()["addonsConfig"]
+    legacy = properties(dataplane_v2=False)
+    assert legacy["datapathProvider"] == "LEGACY_DATAPATH"
+    assert legacy["networkPolicy"] == {"enabled": True, "provider": "CALICO"}
+    assert legacy["addonsConfig"]["networkPolicyConfig"] == {"disabled": False}
 
 
 def test_an_existing_cluster_is_never_changed() -> None:
@@ -122,6 +136,10 @@ def test_each_kind_reads_from_its_own_fields() -> None:
         (
             {"maintenance": {"days": ["SA"], "start_hour": 1, "hours": 6}},
             "maintenance.hours: got 6; with 1 days that is 24 hours in four weeks, and GKE needs 48: add days or hours",
+        ),
+        (
+            {"authorized_networks": [{"name": "office", "cidr": "10.1.0.0/8"}]},
+            'authorized_networks[0].cidr: got "10.1.0.0/8", whose address lies inside the range; write 10.0.0.0/8',
         ),
         ({"gateway_api": "yes"}, 'gateway_api: got "yes"; must be true or false'),
     ],

@@ -3,11 +3,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
+from components.config import LabelValue
 from components.errors import ConfigError, MisfitError
 from components.gpu.compute_class import ComputeClassConfig, class_pools, compute_class
 from components.gpu.node_pool import GpuNodePoolConfig, Nodes
+from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
+from infra.environment import PoolName
 
 BOUND = GpuNodePoolConfig(
     accelerator="nvidia-l4", machine_type="g2-standard-12", nodes=Nodes(max=4), compute_class="chat"
@@ -62,6 +66,18 @@ def test_pods_move_back_and_wait_rather_than_land_on_cpu_nodes() -> None:
 def test_pools_are_created_only_where_a_machine_is_named() -> None:
     assert spec(MACHINE)["nodePoolAutoCreation"] == {"enabled": True}
     assert spec({"node_pools": ["l4"]}, pools={"l4": BOUND})["nodePoolAutoCreation"] == {"enabled": False}
+
+
+def test_a_pool_that_the_class_makes_is_not_taken_for_one_of_the_stack() -> None:
+    config = ComputeClassConfig(priorities=[{"node_pools": ["chat-1"]}, MACHINE])
+    named = BOUND.with_changes(machine_type="g2-standard-24")
+    pools = class_pools("chat", config, {"chat-1": named})
+    assert [pool.machine_type for pool in pools.values()] == ["g2-standard-24", MACHINE["machine_type"]]
+    for name in pools.keys() - {"chat-1"}:
+        with pytest.raises(ValidationError, match="string_pattern_mismatch"):
+            TypeAdapter(PoolName).validate_python(name)
+        label = node_shape(name, pools[name], location="us-central1").labels["cloud.google.com/gke-nodepool"]
+        assert TypeAdapter(LabelValue).validate_python(label) == label
 
 
 def test_a_pod_of_the_class_tolerates_every_node_it_can_get() -> None:

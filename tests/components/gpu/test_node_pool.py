@@ -136,11 +136,8 @@ def test_shared_and_partitioned_gpus_are_counted_as_the_node_advertises_them() -
     assert node_shape("gpu", config, location="us-central1").allocatable["nvidia.com/gpu"] == 2 * 2 * 3
 
 
-def test_a_spot_node_leaves_fifteen_seconds_unless_told_otherwise() -> None:
-    assert GpuNodePoolConfig(**L4).drain_seconds is None
-    assert GpuNodePoolConfig(**L4, provisioning="spot").drain_seconds == 15
-    longer = GpuNodePoolConfig(**L4, provisioning="spot", shutdown_grace_seconds=120)
-    assert longer.drain_seconds == 105
+def test_a_spot_node_that_is_told_so_takes_longer_and_leaves_system_pods_fifteen_seconds() -> None:
+    assert "kubeletConfig" not in properties(**L4, provisioning="spot")["nodeConfig"]
     kubelet = properties(**L4, provisioning="spot", shutdown_grace_seconds=120)["nodeConfig"]["kubeletConfig"]
     assert kubelet == {"shutdownGracePeriodSeconds": 120, "shutdownGracePeriodCriticalPodsSeconds": 15}
 

@@ -105,6 +105,49 @@ def test_autopilot_without_gpus_asks_for_nothing() -> None:
     assert placement({"cpu": CPU}, autopilot=True, gpus=0) == {}
 
 
+RESERVED = GpuNodePoolConfig(
+    accelerator="nvidia-l4",
+    machine_type="g2-standard-12",
+    nodes=Nodes(max=4),
+    provisioning="reservation",
+    reservation="projects/team/reservations/l4",
+)
+
+
+def test_autopilot_consumes_a_reservation_only_when_the_pod_says_it_is_a_specific_one() -> None:
+    selector = placement({"l4": RESERVED}, autopilot=True, gpus=1)["nodeSelector"]
+    assert selector["cloud.google.com/reservation-affinity"] == "specific"
+    assert selector["cloud.google.com/reservation-name"] == "l4"
+    assert selector["cloud.google.com/reservation-project"] == "team"
+
+
+def described(**labels: str) -> GpuNodePoolConfig:
+    return GpuNodePoolConfig(accelerator="nvidia-l4", machine_type="g2-standard-12", exists=True, labels=labels)
+
+
+def test_a_pool_outside_gke_is_selected_by_the_labels_it_declares() -> None:
+    fragment = placement({"gpu": described(gpu="l4")}, on_gke=False, gpus=1)
+    assert fragment["nodeSelector"] == {"gpu": "l4"}
+    assert [toleration["key"] for toleration in fragment["tolerations"]] == ["nvidia.com/gpu"]
+
+
+def test_pools_outside_gke_are_required_and_preferred_by_the_labels_that_differ() -> None:
+    pools = {"near": described(gpu="l4", rack="a"), "far": described(gpu="l4", rack="b")}
+    fragment = placement(pools, on_gke=False, gpus=1)
+    assert fragment["nodeSelector"] == {"gpu": "l4"}
+    assert weights(fragment) == {"a": 100, "b": 51}
+    for name, pool in pools.items():
+        shape = node_shape(name, pool, location="", on_gke=False)
+        assert admits(fragment, dict(shape.labels), shape.taints)
+    stranger = node_shape("stranger", described(gpu="l4", rack="c"), location="", on_gke=False)
+    assert not admits(fragment, dict(stranger.labels), stranger.taints)
+
+
+def test_a_node_outside_gke_carries_no_label_of_gke() -> None:
+    labels = node_shape("gpu", described(gpu="l4"), location="", on_gke=False).labels
+    assert labels == {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "gpu": "l4"}
+
+
 @given(
     st.dictionaries(
         st.from_regex(r"[a-z]([a-z0-9-]{0,50}[a-z0-9])?", fullmatch=True),

@@ -47,7 +47,7 @@ def test_googles_prometheus_is_asked_with_a_pod_monitoring() -> None:
 
 def test_the_operator_is_asked_with_a_pod_monitor_that_its_installation_selects() -> None:
     item = scrape(
-        OperatorPrometheus(kind="operator", labels={"release": "monitoring"}), path="/v1/metrics", interval=60
+        OperatorPrometheus(kind="operator", labels={"release": "monitoring"}, interval_seconds=60), path="/v1/metrics"
     )
     assert item is not None
     assert item.type == "kubernetes:monitoring.coreos.com/v1:PodMonitor"

@@ -9,8 +9,8 @@ import pytest
 from components.catalog import images
 from components.manifest import object_item
 from components.plan import Item, Part, Plan, SecretRef
-from components.tenancy.pod_security import level_reached
 from components.serving.engines import EngineConfig
+from components.tenancy.pod_security import level_reached
 
 from .plans import (
     COMMIT,

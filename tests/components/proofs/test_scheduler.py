@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.manifest import object_item
-from components.plan import NodeShape, Part, Plan, Taint
+from components.plan import GPU, NodeShape, Part, Plan, Taint
 from components.proofs.index import Index
-from components.proofs.scheduler import GPU, Verdict, nodes_needed, requests
+from components.proofs.scheduler import Verdict, nodes_needed, requests
 
 KEYS = ("pool", "zone", "nvidia.com/gpu")
 VALUES = ("a", "b")

@@ -130,6 +130,12 @@ def test_pulumi_does_not_wait_for_the_standby() -> None:
     assert waits == {"tgi-blue": None, "tgi-green": "true"}
 
 
+def test_each_version_has_its_own_budget_so_that_a_cold_standby_blocks_no_drain() -> None:
+    for color in ("blue", "green"):
+        budget = manifest(blue_green("blue"), "PodDisruptionBudget", f"tgi-{color}")["spec"]
+        assert budget["selector"] == {"matchLabels": {"app": "tgi", "color": color}}
+
+
 def test_each_version_that_scales_has_its_own_autoscaler() -> None:
     scaling = AutoscalingConfig(min=1, max=4, cpu_percent=70)
     part = model("tgi", config(autoscaling=scaling, rollout=AbRollout(experimental=NEW)))

@@ -251,10 +251,8 @@ def test_a_database_in_the_cluster_may_be_called_when_named() -> None:
 
 
 def test_shared_memory_is_part_of_memory_and_must_leave_some() -> None:
-    with pytest.raises(
-        ConfigError, match='shared_memory: got "32Gi"; must be less than the memory it is part of, 32Gi'
-    ):
-        model_server("chat", server(shared_memory="32Gi", resources=ResourcesConfig(memory="32Gi")))
+    with pytest.raises(ConfigError, match='shared_memory: got "33Gi"; must be at most the memory it is part of, 32Gi'):
+        model_server("chat", server(shared_memory="33Gi", resources=ResourcesConfig(memory="32Gi")))
 
 
 @pytest.mark.parametrize("scratch", [["/tmp", "/tmp"], ["/models"], ["/dev/shm"]])
@@ -284,7 +282,9 @@ def test_port_80_of_the_service_leads_to_the_container_s_own_port(l4_site: Site)
 
 def test_a_drain_of_nodes_takes_one_pod_at_a_time_and_is_never_blocked() -> None:
     budget = manifest(model_server("chat", server()), "PodDisruptionBudget")["spec"]
-    assert budget == {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "chat"}}}
+    assert budget["maxUnavailable"] == 1
+    assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow", "a pod that never gets ready must not hold up a drain"
+    assert budget["selector"] == {"matchLabels": {"app": "chat"}}
 
 
 @pytest.mark.parametrize(
@@ -403,3 +403,35 @@ def test_a_rolling_update_can_always_move(surge: int | None, unavailable: int | 
     part: Part = model_server("chat", server(engine=custom(), gpus=gpus, update=update))
     rolling = manifest(part, "Deployment")["spec"]["strategy"]["rollingUpdate"]
     assert rolling["maxSurge"] + rolling["maxUnavailable"] > 0
+
+
+@pytest.mark.parametrize("fields", [{"replicas": 2}, {"update": UpdateConfig(max_surge=1)}])
+def test_a_disk_of_one_node_is_refused_for_more_than_one_pod(fields: dict[str, object]) -> None:
+    cache = Claim(kind="claim", size="100Gi", access_mode="ReadWriteOnce")
+    with pytest.raises(ConfigError, match=r'cache\.access_mode: got "ReadWriteOnce" for up to 2 pods'):
+        model_server("chat", server(engine=custom(), cache=cache, **fields))
+
+
+def test_a_single_pod_with_a_disk_of_its_own_is_replaced_without_a_second_one() -> None:
+    cache = Claim(kind="claim", size="100Gi", access_mode="ReadWriteOnce")
+    part = model_server("chat", server(engine=custom(), cache=cache))
+    rolling = manifest(part, "Deployment")["spec"]["strategy"]["rollingUpdate"]
+    assert rolling == {"maxSurge": 0, "maxUnavailable": 1}
+
+
+def test_another_credential_comes_from_a_secret() -> None:
+    part = model_server("chat", server(secret_env={"OPENAI_API_KEY": {"name": "openai", "key": "key"}}))
+    entry = next(entry for entry in container(part)["env"] if entry["name"] == "OPENAI_API_KEY")
+    assert entry["valueFrom"]["secretKeyRef"] == {"name": "openai", "key": "key"}
+
+
+@pytest.mark.parametrize("value", ["", "$(OTHER)"])
+def test_a_variable_that_states_no_credential_may_be_called_like_one(value: str) -> None:
+    assert server(env={"MY_TOKEN": value}).env == {"MY_TOKEN": value}
+
+
+def test_a_password_in_a_url_is_a_credential_and_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        server(env={"DB": "postgres://user:hunter2hunter2@db/x"})
+    assert "plain text" in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)

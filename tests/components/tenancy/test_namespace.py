@@ -8,6 +8,9 @@ from components.errors import ConfigError
 from components.plan import Part
 from components.quantity import number
 from components.tenancy.namespace import NamespaceConfig, QuotaConfig, namespace
+from components.tenancy.pod_security import strictest_level
+from infra.assemble import assemble
+from infra.environment import Environment
 
 
 def manifest(part: Part, role: str) -> dict:  # type: ignore[type-arg]
@@ -22,6 +25,12 @@ def test_the_pod_security_level_is_enforced_audited_and_warned_about(level: str)
 
 def test_a_namespace_is_baseline_unless_told_otherwise() -> None:
     assert namespace("models", NamespaceConfig()).outputs == {"namespace": "models", "pod_security": "baseline"}
+
+
+def test_a_namespace_without_pods_is_baseline_in_an_environment_too() -> None:
+    assert strictest_level([], "models") == "baseline"
+    plan = assemble(Environment(cluster={"kind": "kubeconfig"}, namespaces={"team": {}}), "test")
+    assert [part.outputs["pod_security"] for part in plan.parts] == ["baseline"]
 
 
 def test_a_label_cannot_contradict_the_pod_security_level() -> None:
