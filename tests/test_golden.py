@@ -191,7 +191,7 @@ def test_arr_coc_vlm_scales_by_a_metric_that_it_emits_and_the_adapter_serves(pro
     rules = parsed(prod, "charts/prometheus-adapter.yaml")["values"]["rules"]["custom"]
     served = {rule["name"]["as"]: rule for rule in rules}
     name = scaler["metrics"][0]["pods"]["metric"]["name"]
-    assert name == "arr_coc_requests_total"
+    assert name == "arr_coc_requests_per_second"
     assert served[name]["metricsQuery"].startswith("sum(rate("), "a counter is read as its rate"
 
 

@@ -42,8 +42,7 @@ def hpa_metric_name(adapter: MetricsAdapterConfig, metric: str, kind: str) -> st
         raise ValueError(f"{metric} is a {kind}; an autoscaler needs a gauge or a counter")
     if adapter.kind == "stackdriver":
         return f"prometheus.googleapis.com|{metric}|{kind}"
-    # A colon cannot stand in the path of the API that serves the metric.
-    return metric.replace(":", "_")
+    return _served_name(metric, kind)
 
 
 def adapter_rules(metrics: Iterable[PodMetric], path: Path = ()) -> dict[str, Any]:
@@ -67,12 +66,18 @@ def adapter_rules(metrics: Iterable[PodMetric], path: Path = ()) -> dict[str, An
     return {"rules": {"default": False, "custom": [_rule(metric) for metric in unique]}}
 
 
+def _served_name(metric: str, kind: str) -> str:
+    """The name in the API that serves the metric, where no colon can stand; a counter's says that it is a rate."""
+    plain = metric.replace(":", "_")
+    return f"{plain.removesuffix('_total')}_per_second" if kind == "counter" else plain
+
+
 def _rule(metric: PodMetric) -> dict[str, Any]:
     series = "<<.Series>>{<<.LabelMatchers>>}"
     value = series if metric.kind == "gauge" else f"rate({series}[{RATE_WINDOW}])"
     return {
         "seriesQuery": f'{metric.name}{{namespace!="",pod!=""}}',
         "resources": {"overrides": {"namespace": {"resource": "namespace"}, "pod": {"resource": "pod"}}},
-        "name": {"matches": f"^{metric.name}$", "as": metric.name.replace(":", "_")},
+        "name": {"matches": f"^{metric.name}$", "as": _served_name(metric.name, metric.kind)},
         "metricsQuery": f"{metric.aggregate}({value}) by (<<.GroupBy>>)",
     }

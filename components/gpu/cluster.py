@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -94,6 +94,12 @@ class SystemPool(Config):
 
 class GkeClusterConfig(Config):
     """A GKE cluster this stack creates."""
+
+    unknown_field_hints: ClassVar[dict[str, str]] = {
+        "autopilot": "write mode: autopilot",
+        "region": "write location",
+        "zone": "write location",
+    }
 
     kind: Literal["gke"] = "gke"
     """`gke`: create a cluster."""

@@ -6,7 +6,7 @@ What the pool's nodes are to the scheduler is in node_shape.py; how pods get the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -118,6 +118,14 @@ class NodeTaint(Config):
 
 class GpuNodePoolConfig(Config):
     """Nodes of one machine type, with GPUs or without, that the cluster autoscaler adds and removes."""
+
+    unknown_field_hints: ClassVar[dict[str, str]] = {
+        "spot": "write provisioning: spot",
+        "flex_start": "write provisioning: flex-start",
+        "preemptible": "write provisioning: spot, which took its place",
+        "mig": "write partition, such as 1g.5gb",
+        "gpu": "write accelerator, such as nvidia-l4",
+    }
 
     accelerator: str | None = None
     """GKE's name of the GPU, `nvidia-l4`. Omitted: a pool without GPUs."""
