@@ -2,8 +2,8 @@
 
 Each size runs in a process of its own, for its peak memory, after a fleet of one model has loaded the catalog. Every
 model has all objects a model server can have (nine), an autoscaler among them, on two engines and with values of its
-own. `helm template` renders the very files of the same run. Files are in memory where the system has such a folder, so
-that a busy disk does not decide: Helm reads them, we write them.
+own. `helm template` makes the same text from a chart of templates and each model's values (infra/bench_chart.py). Files are
+in memory where the system has such a folder, so that a busy disk does not decide.
 """
 
 from __future__ import annotations
@@ -126,6 +126,7 @@ def measure(models: int, folder: Path) -> Row:
     from components.plan import Plan  # noqa: PLC0415 - what is measured is imported by the process that measures
 
     from .assemble import assemble  # noqa: PLC0415
+    from .bench_chart import write_chart  # noqa: PLC0415
     from .environment import Environment  # noqa: PLC0415
     from .prove import prove_environment  # noqa: PLC0415
     from .render import render  # noqa: PLC0415
@@ -150,6 +151,8 @@ def measure(models: int, folder: Path) -> Row:
     # Linux counts in KiB, macOS in bytes (getrusage(2) of each).
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    if shutil.which("helm"):
+        write_chart(plan, folder / "tree", folder / "chart")
     return Row(
         models=models,
         objects=written.objects,
@@ -223,15 +226,11 @@ def _in_own_process(models: int, folder: Path) -> Row:
 
 
 def _helm_seconds(folder: Path) -> float | None:
-    """Seconds `helm template` takes for the objects that were rendered; `None` where there is no helm."""
+    """Seconds `helm template` takes for the same objects from each model's values; `None` where there is no helm."""
     helm = shutil.which("helm")
     if helm is None:
         return None
     chart = folder / "chart"
-    shutil.copytree(
-        folder / "tree" / "kubernetes", chart / "templates", ignore=shutil.ignore_patterns("kustom*", "*.txt")
-    )
-    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: fleet\nversion: 1.0.0\n")
     with (folder / "out.yaml").open("wb") as output:
         started = perf_counter()
         subprocess.run([helm, "template", "fleet", str(chart)], check=True, stdout=output)  # noqa: S603 - a chart of ours

@@ -215,9 +215,10 @@ def _write(plan: Plan, paths: Mapping[int, str], tree: Path, earlier: Path | Non
 
 
 def _write_batch(batch: list[tuple[str, bytes]], tree: Path, earlier: Path | None) -> None:
+    root = str(tree)
     for path, content in batch:
-        if not (earlier and _link_same(f"{earlier}/{path}", f"{tree}/{path}", content)):
-            _write_new(f"{tree}/{path}", content)
+        if not (earlier and _link_same(f"{earlier}/{path}", f"{root}/{path}", content)):
+            _write_new(f"{root}/{path}", content)
 
 
 def _write_new(path: str, content: bytes) -> None:

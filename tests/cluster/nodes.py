@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import cycle, islice
 from typing import Any
 
@@ -92,11 +94,23 @@ def add_nodes(api: Api, nodes: Iterable[dict[str, Any]]) -> None:
 def remove_nodes(api: Api, names: Iterable[str]) -> None:
     """Take nodes away as a cloud does: their kubelets end the pods, then they are gone."""
     gone = set(names)
-    for name in gone:
-        api.delete({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
-    for pod in api.list("v1", "Pod"):
-        if pod["spec"].get("nodeName") in gone:
-            api.delete(pod, gracePeriodSeconds=0)
+    nodes = [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}} for name in gone]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda node: api.patch(node, {"spec": {"unschedulable": True}}), nodes))
+        while on_them := [pod for pod in _pods_on(api, gone) if not _is_of_daemon(pod)]:
+            list(pool.map(partial(api.delete, gracePeriodSeconds=0), on_them))
+            time.sleep(0.2)  # until the scheduler has seen that it may not use them
+        list(pool.map(api.delete, nodes))
+        list(pool.map(partial(api.delete, gracePeriodSeconds=0), _pods_on(api, gone)))
+
+
+def _pods_on(api: Api, nodes: set[str]) -> list[dict[str, Any]]:
+    return [pod for pod in api.list("v1", "Pod") if pod["spec"].get("nodeName") in nodes]
+
+
+def _is_of_daemon(pod: dict[str, Any]) -> bool:
+    """Whether its controller would make it anew on a node that nobody else may use."""
+    return any(owner["kind"] == "DaemonSet" for owner in pod["metadata"].get("ownerReferences", ()))
 
 
 def pool_of(api: Api) -> dict[str, str]:

@@ -75,7 +75,7 @@ def _refusals(api: Api, namespace: str) -> list[str]:
 
 def test_namespaces_enforce_the_strictest_level_that_their_pods_reach(deployed: Deployed, api: Api) -> None:
     for item, wanted, _ in deployed.accepted:
-        if item.kind == "Namespace":
+        if item.kind == "Namespace" and api.list("v1", "Pod", item.object_name):
             level = wanted["metadata"]["labels"][ENFORCE]
             reached = [stricter for stricter in LEVELS if not _would_refuse(api, wanted, stricter)]
             assert level == reached[-1], f"{item.object_name} enforces {level}; its pods reach {reached}"
@@ -94,7 +94,9 @@ def test_only_the_exporter_is_privileged_and_only_what_runs_as_root_is_not_restr
         pods = Index(plan).in_namespace(item.object_name)
         makers = {pod.part.kind for pod in pods}
         root = any(_runs_as_root(pod) for pod in pods)
-        assert level == ("privileged" if "DcgmExporter" in makers else "baseline" if root else "restricted")
+        # Whoever brings pods to a namespace without any would not expect it to be restricted.
+        lax = root or not pods
+        assert level == ("privileged" if "DcgmExporter" in makers else "baseline" if lax else "restricted")
         assert "DcgmExporter" not in makers or len(makers) == 1
 
 
