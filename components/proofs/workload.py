@@ -9,14 +9,12 @@ from typing import Any
 
 from ..errors import Path
 from ..plan import Item, Part
+from ..serving.model_server import SERVER_KINDS
+from ..serving.pod import STOP_SECONDS
 
-SERVERS = frozenset({"ModelServer", "BlueGreen", "Canary", "AbTest"})
-"""Parts whose configuration has the fields of a model server."""
 MODEL = "inference/model"
 """Annotation of the pods that serve a model."""
 _NOTHING: Mapping[str, Any] = {}
-_STOP_SECONDS = 15
-"""What a grace period keeps for the engine to end after its drain (serving/pod.py)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +72,7 @@ class Workload:
     @property
     def drain_seconds(self) -> int:
         """How long open requests may last after SIGTERM."""
-        return max(0, self.grace_seconds - self.sleep_seconds - _STOP_SECONDS)
+        return max(0, self.grace_seconds - self.sleep_seconds - STOP_SECONDS)
 
     @property
     def every_container(self) -> tuple[Mapping[str, Any], ...]:
@@ -83,7 +81,7 @@ class Workload:
 
     def at(self, *field: str | int) -> Path:
         """Where a field of its configuration stands; the component itself when it is no model server."""
-        return place(self.part, *field) if self.part.kind in SERVERS else place(self.part)
+        return place(self.part, *field) if self.part.kind in SERVER_KINDS else place(self.part)
 
     @property
     def runs(self) -> bool:

@@ -21,7 +21,7 @@ from .network_policy import network_policy_item
 from .pod import gpus_of, pod_template
 from .site import Site
 
-_KINDS = frozenset({"ModelServer", "Canary", "AbTest", "BlueGreen"})
+SERVER_KINDS = frozenset({"ModelServer", "Canary", "AbTest", "BlueGreen"})
 """What a model server can be; its Service, cache and account stay when its rollout changes from one to another."""
 NODE_SECONDS = 900
 """Seconds a new GPU node may take: creation, drivers, a large image."""
@@ -111,7 +111,7 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
         "selector": dict(selector),
         "deployments": [track.deployment(name) for track in tracks],
     }
-    return Part(kind, name, tuple(items), outputs, site.after, site.path, tuple(sorted(_KINDS - {kind})))
+    return Part(kind, name, tuple(items), outputs, site.after, site.path, tuple(sorted(SERVER_KINDS - {kind})))
 
 
 def _refuse_shared_disk(tracks: list[Track]) -> None:

@@ -19,7 +19,7 @@ from .hub_token import TokenParts
 
 _NODE_SHARE = 0.75
 """Share of a node that one replica asks for by default; the rest is for agents the cluster adds to every node."""
-_STOP_SECONDS = 15
+STOP_SECONDS = 15
 """Seconds after the drain for shards to end (huggingface/text-generation-inference launcher/src/main.rs)."""
 _SHARED_MEMORY = {"name": "shm", "mountPath": "/dev/shm"}  # noqa: S108 - a path inside the container
 
@@ -38,7 +38,7 @@ def security_of(config: ModelServerConfig, launch: Launch) -> Security:
 
 def grace_seconds(config: ModelServerConfig, launch: Launch) -> int:
     """Seconds from the pod's deletion to SIGKILL: sleep, drain, stop."""
-    return config.drain_sleep_seconds + launch.drain_seconds + _STOP_SECONDS
+    return config.drain_sleep_seconds + launch.drain_seconds + STOP_SECONDS
 
 
 def pod_template(
