@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from .fit.demand import Demand
 
 TYPE_PREFIX = "inference:index:"
 """Component tokens are `inference:index:<Class>`; they are written into every stack's state and never change."""
@@ -134,6 +137,7 @@ class Part:
         after: keys of the parts that must be whole before this one starts.
         siblings: other kinds that the same thing can become by a change of its settings; Pulumi then takes over what
             is there instead of making it a second time.
+        demands: what each item that serves a model asks of GPU memory, by role.
         path: where the configuration stands in the stack file, `("models", "llama")`; empty in other programs.
     """
 
@@ -144,6 +148,7 @@ class Part:
     after: tuple[str, ...] = ()
     path: tuple[str | int, ...] = ()
     siblings: tuple[str, ...] = ()
+    demands: Mapping[str, Demand] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

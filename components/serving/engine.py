@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
+from ..fit.demand import Demand
+
 PodSecurityLevel = Literal["privileged", "baseline", "restricted"]
 """The levels of Kubernetes' Pod Security Standards, weakest first."""
 
@@ -87,6 +89,7 @@ class Launch:
         queue_metric: the gauge of requests that wait; empty when the engine has none.
         min_compute_capability: lowest CUDA compute capability the image is built for; 0 when unknown.
         egress_ports: TCP ports in the cluster that it must reach, such as a trace collector's.
+        demand: what decides how much GPU memory a replica takes; `None` when nobody knows.
     """
 
     container: str
@@ -107,6 +110,7 @@ class Launch:
     queue_metric: str = ""
     min_compute_capability: float = 0.0
     egress_ports: tuple[int, ...] = ()
+    demand: Demand | None = None
 
 
 class Engine(Protocol):

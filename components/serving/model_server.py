@@ -111,7 +111,16 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
         "selector": dict(selector),
         "deployments": [track.deployment(name) for track in tracks],
     }
-    return Part(kind, name, tuple(items), outputs, site.after, site.path, tuple(sorted(SERVER_KINDS - {kind})))
+    return Part(
+        kind,
+        name,
+        tuple(items),
+        outputs,
+        site.after,
+        site.path,
+        siblings=tuple(sorted(SERVER_KINDS - {kind})),
+        demands={track.role("deployment"): launch.demand for track, launch in runs if launch.demand},
+    )
 
 
 def _refuse_shared_disk(tracks: list[Track]) -> None:
