@@ -70,8 +70,9 @@ def test_an_update_without_room_is_told_with_who_has_it() -> None:
         "models.llama.update",
         (
             "Deployment llama adds a pod before it removes one (max_surge 1, max_unavailable 0) and there is never "
-            "room for it: with it, pods that fit only l4 need at least 5 nodes for their GPUs (llama 3 × 1 nvidia.com/gpu, "  # noqa: RUF001
-            "chat-blue 1 × 1 nvidia.com/gpu, chat-green 1 × 1 nvidia.com/gpu), but nodes.max is 4; an update would "  # noqa: RUF001
+            "room for it: with it, pods that fit only l4 need at least 5 nodes for their GPUs (llama 3 × 1 "  # noqa: RUF001
+            "nvidia.com/gpu, chat-blue 1 × 1 nvidia.com/gpu, chat-green 1 × 1 nvidia.com/gpu), but "  # noqa: RUF001
+            "nodes.max is 4; an update would "
             "wait for ever"
         ),
         (
