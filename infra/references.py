@@ -111,7 +111,7 @@ def _cache(environment: Environment, model: ModelConfig, path: Path, found: Coll
         found.add((*path, "storage_class"), message)
     if cache.kind in ("gcs-fuse", "hyperdisk-ml") and not environment.on_gke:
         fix = "use a claim, an image-volume, or one of the disks"
-        found.add((*path, "kind"), f'got "{cache.kind}", whose driver only GKE runs, and this cluster is not GKE; {fix}')
+        found.add((*path, "kind"), f'got "{cache.kind}", whose driver only GKE runs, which this cluster is not; {fix}')
     if cache.kind == "gcs-fuse" and ours and not getattr(cluster, "gcs_fuse", True):
         found.add((*path, "kind"), 'got "gcs-fuse", whose driver is off; drop cluster.gcs_fuse: false')
 

@@ -22,6 +22,8 @@ ZONE_LABEL = "topology.gke.io/zone"
 MULTI_ZONE = "multi-zone"
 """Stands for the zone in a handle: the disks of that name in each zone are one volume (controller.go, same commit)."""
 TYPE = "hyperdisk-ml"
+DISK_TYPE = "inference/disk-type"
+"""Annotation of our PersistentVolumes, whose specs do not tell what kind of disk they are."""
 _READ_AHEAD = "read_ahead_kb=4096"
 """For sequential reads of large files (GoogleCloudPlatform/accelerated-platforms@9320f3b2 hyperdisk-ml manifests)."""
 _HANDLE = r"^projects/[a-z][-a-z0-9:.]*/zones/[a-z0-9-]+/disks/[a-z]([-a-z0-9]*[a-z0-9])?$"
@@ -142,7 +144,7 @@ def _volume(name: str, namespace: str, server: str, cache: HyperdiskMlCache) -> 
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": metadata(name, None, {"app": server}),
+        "metadata": metadata(name, None, {"app": server}, {DISK_TYPE: TYPE}),
         "spec": {
             "storageClassName": name,
             "capacity": {"storage": cache.size},
