@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ def test_what_is_in_the_plan_tells_where_weights_come_from(cache: dict[str, Any]
 
 
 def test_the_sidecar_of_a_bucket_counts_against_the_node() -> None:
-    def asked(cache: dict[str, Any]) -> dict[str, int]:
+    def asked(cache: dict[str, Any]) -> Mapping[str, int]:
         plan = added(sound(), serving("big", cache=cache, resources={"cpu": 2, "memory": "8Gi"}))
         return next(v.asked for v in Index(plan).scheduler.verdicts if v.pod.part.name == "big")
 
