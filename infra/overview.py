@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.catalog.accelerators import accelerators
 from components.errors import dotted
 from components.gpu.compute_class import class_pools
 from components.gpu.node_pool import GpuNodePoolConfig
 from components.plan import GPU, Part, Plan
-from components.proofs.index import Index
-from components.proofs.loading import estimate
-from components.serving.cold_start import ColdStart
 
 from .environment import Environment
+
+if TYPE_CHECKING:
+    from components.serving.cold_start import ColdStart
 
 _BOUGHT = {"on-demand": "", "spot": "Spot", "flex-start": "flex-start", "reservation": "reserved"}
 
@@ -184,6 +184,9 @@ def models(plan: Plan) -> Iterator[Part]:
 
 def cold_starts(plan: Plan) -> tuple[tuple[str, ColdStart], ...]:
     """How long each Deployment of each model takes to start, by `models.llama` or `models.llama/blue`."""
+    from components.proofs.index import Index  # noqa: PLC0415 - other commands do without the proofs
+    from components.proofs.loading import estimate  # noqa: PLC0415
+
     index = Index(plan)
     return tuple(
         (f"{dotted(pod.part.path)}{f'/{track}' if (track := _track_name(pod.item.role)) else ''}", estimate(index, pod))

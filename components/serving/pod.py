@@ -154,9 +154,9 @@ def _container(
 
 
 def _loading(config: ModelServerConfig, launch: Launch) -> dict[str, str]:
-    """Variables for a cache that is filled already: nothing is looked up on the Hub, nothing is written beside it."""
+    """Variables for a cache that others fill: nothing is looked up on the Hub, nothing is written beside it."""
     variables = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"} if config.is_offline else {}
-    if cache.is_filled(config.cache) and launch.scratch:
+    if cache.is_read_only(config.cache) and launch.scratch:
         # Where transformers copies a repository's own code before it runs it; by default inside the cache.
         variables["HF_MODULES_CACHE"] = f"{launch.scratch[0]}/hf-modules"
     return variables
