@@ -25,6 +25,7 @@ from .report import (
     Paint,
     as_json,
     bytes_in_words,
+    cold_start_lines,
     complain,
     counted,
     finding_lines,
@@ -136,6 +137,9 @@ def check(
     if style == "table":
         if any(checked.findings for checked in checks):
             say()
+        for checked in checks:
+            for line in cold_start_lines(checked, paint):
+                say(line)
         for line in table(checks, paint):
             say(line)
     return worst(checks)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.catalog.accelerators import accelerators
+from components.errors import dotted
 from components.gpu.compute_class import class_pools
 from components.gpu.node_pool import GpuNodePoolConfig
 from components.plan import GPU, Part, Plan
 
 from .environment import Environment
+
+if TYPE_CHECKING:
+    from components.serving.cold_start import ColdStart
 
 _BOUGHT = {"on-demand": "", "spot": "Spot", "flex-start": "flex-start", "reservation": "reserved"}
 
@@ -152,13 +156,18 @@ def _track(
     container = pod["spec"]["containers"][0]
     labels = pod["metadata"]["labels"]
     return Track(
-        name=role.removesuffix("deployment").removesuffix("-"),
+        name=_track_name(role),
         server=f"{container['name']} {image_version(container['image'])}".rstrip(),
         gpus=int(container.get("resources", {}).get("limits", {}).get(GPU, 0)),
         min=least,
         max=most,
         standby=any(labels.get(key) != value for key, value in service.items()),
     )
+
+
+def _track_name(role: str) -> str:
+    """`blue` for the role `blue-deployment`; empty for a Deployment that is alone."""
+    return role.removesuffix("deployment").removesuffix("-")
 
 
 def image_version(image: str) -> str:
@@ -171,6 +180,19 @@ def image_version(image: str) -> str:
 def models(plan: Plan) -> Iterator[Part]:
     """The parts that serve models."""
     return (part for part in plan.parts if part.path[:1] == ("models",))
+
+
+def cold_starts(plan: Plan) -> tuple[tuple[str, ColdStart], ...]:
+    """How long each Deployment of each model takes to start, by `models.llama` or `models.llama/blue`."""
+    from components.proofs.index import Index  # noqa: PLC0415 - other commands do without the proofs
+    from components.proofs.loading import estimate  # noqa: PLC0415
+
+    index = Index(plan)
+    return tuple(
+        (f"{dotted(pod.part.path)}{f'/{track}' if (track := _track_name(pod.item.role)) else ''}", estimate(index, pod))
+        for pod in index.workloads
+        if pod.serves and pod.part.path[:1] == ("models",)
+    )
 
 
 def count_objects(parts: Iterable[Part]) -> int:

@@ -99,7 +99,18 @@ def _find_claims(index: Index) -> list[_Claim]:
                 users[key].append(pod)
                 if volume["name"] == VOLUME and (mode := pod.annotations.get(CLAIM_MODE)):
                     modes.setdefault(key, frozenset({mode}))
-    return [_Claim(key[1], modes[key], tuple(pods)) for key, pods in users.items() if key in modes]
+    return [_Claim(key[1], modes[key], _together(pods)) for key, pods in users.items() if key in modes]
+
+
+def _together(pods: list[Workload]) -> tuple[Workload, ...]:
+    """The users that are there at the same time: a Job that all others come after has ended before them."""
+    return tuple(
+        pod
+        for pod in pods
+        if pod.item.kind != "Job"
+        or len(pods) == 1
+        or not all(other is pod or (other.part is pod.part and pod.item.role in other.item.after) for other in pods)
+    )
 
 
 def _at_once(pod: Workload) -> int:

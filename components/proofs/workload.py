@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import Path
 from ..plan import Item, Part
+from ..serving.gcs_fuse import sidecar_requests
 from ..serving.model_server import SERVER_KINDS
 from ..serving.pod import STOP_SECONDS
 
@@ -105,17 +106,24 @@ def workload(part: Part, item: Item, scale: tuple[int, int] | None) -> Workload 
     if not template or "spec" not in template:
         return None
     metadata = template.get("metadata", _NOTHING)
+    annotations = metadata.get("annotations") or _NOTHING
     return Workload(
         part=part,
         item=item,
         labels=metadata.get("labels") or _NOTHING,
-        annotations=metadata.get("annotations") or _NOTHING,
-        spec=template["spec"],
+        annotations=annotations,
+        spec=_with_injected(template["spec"], annotations),
         containers=tuple(template["spec"].get("containers", ())),
         inits=tuple(template["spec"].get("initContainers", ())),
         least=least,
         most=most,
     )
+
+
+def _with_injected(spec: Mapping[str, Any], annotations: Mapping[str, str]) -> Mapping[str, Any]:
+    """The pod's spec with what the sidecars that GKE adds ask for, which counts against the node's as overhead does."""
+    asked = sidecar_requests(annotations)
+    return {**spec, "overhead": {**asked, **spec.get("overhead", _NOTHING)}} if asked else spec
 
 
 def _bounds(kind: str, spec: Mapping[str, Any], scale: tuple[int, int] | None) -> tuple[int, int]:

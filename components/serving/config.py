@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
@@ -21,13 +22,15 @@ from ..config import (
     Revision,
     Seconds,
     Size,
+    is_commit,
     patterned,
 )
 from ..errors import PLAINTEXT_ADVICE, MisfitError, Problem, states_secret
 from ..quantity import number
 from ..scaling.autoscaler import AutoscalingConfig
 from ..traffic.service import ServiceConfig
-from .cache import CacheConfig, NodeDisk
+from . import cache as caches
+from .cache import CacheConfig, Claim, NodeDisk
 from .engines import EngineConfig
 from .hub_token import SecretKeyName, TokenConfig
 from .network_policy import NetworkConfig
@@ -131,8 +134,13 @@ class ModelServerConfig(Config):
     """CPU and memory. Omitted: three quarters of the node's, shared by its GPUs."""
     cache: CacheConfig = Field(default_factory=NodeDisk)
     """Where model files are kept. Omitted: 50 GiB of the node's disk, downloaded anew by each pod."""
+    offline: Flag | None = None
+    """Whether the pods never call the Hub: HF_HUB_OFFLINE is set, and the network policy lets them reach no public
+    address. Omitted: they are offline where the cache is filled before they start, by `download` or as a bucket, a
+    Hyperdisk ML volume or an image."""
     hf_token: TokenConfig | None = None
-    """Where the Hugging Face token comes from; gated models need one. Omitted: no token."""
+    """Where the Hugging Face token comes from; gated models need one. Pods that are offline do without: only a
+    `download` gets it. Omitted: no token."""
     shared_memory: Bytes = "1Gi"
     """Shared memory (/dev/shm), which NCCL and PyTorch use between processes; part of memory. Omitted: 1 GiB, as TGI's
     README runs it; containers have 64 MiB otherwise."""
@@ -177,5 +185,36 @@ class ModelServerConfig(Config):
         ]
         if self.gpus == 0 and self.engine.needs_gpu:
             problems.append(Problem(("gpus",), f"got 0; {self.engine.kind} serves on GPUs only: use 1 or more"))
+        problems += self._loading_problems()
         MisfitError.raise_all(problems)
         return self
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether the pods never call the Hub, the default resolved."""
+        return caches.is_filled(self.cache) if self.offline is None else self.offline
+
+    @property
+    def content(self) -> str:
+        """What is served: `model@revision`."""
+        return f"{self.model}@{self.revision}"
+
+    def _loading_problems(self) -> Iterator[Problem]:
+        download = self.cache.download if isinstance(self.cache, Claim) else None
+        if download and not is_commit(self.revision):
+            given = f'got "{self.revision}", which can move' if self.revision else "is missing"
+            fix = f"write the 40 digits of a commit, from huggingface.co/{self.model}/commits"
+            yield Problem(("revision",), f"{given}: cache.download fills the claim once for each revision; {fix}")
+        if not self.offline and not (self.is_offline and self.hf_token and not download):
+            return
+        match self.cache.kind:
+            case "node-disk" | "replica-disk":
+                fix = "use a claim with download, a bucket, a Hyperdisk ML volume or an image, or drop offline"
+                message = f"got true, but each pod starts with an empty {self.cache.kind} that nothing can fill; {fix}"
+                yield Problem(("offline",), message)
+            case "claim" if not download:
+                fix = "add download to it, or fill one first and name it as existing-claim"
+                yield Problem(("offline",), f"got true, but the claim is made empty, and nothing fills it; {fix}")
+            case kind if self.hf_token and not download:
+                message = f"nothing would use it: the pods are offline, and their {kind} is filled elsewhere; drop it"
+                yield Problem(("hf_token",), message)

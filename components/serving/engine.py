@@ -70,6 +70,18 @@ class Security:
         return "restricted" if self.user else "baseline"
 
 
+@cache
+def pod_security(security: Security) -> Shared:
+    """The pod's security context."""
+    settings: dict[str, Any] = {"runAsNonRoot": security.user != 0, "runAsUser": security.user}
+    if security.group is not None:
+        settings["runAsGroup"] = security.group
+    if security.fs_group is not None:
+        # Otherwise the kubelet walks the whole cache at every mount (Kubernetes API, PodSecurityContext).
+        settings |= {"fsGroup": security.fs_group, "fsGroupChangePolicy": "OnRootMismatch"}
+    return Shared(**settings, seccompProfile={"type": "RuntimeDefault"})
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """How one container of an engine starts, is watched, and stops.
@@ -94,6 +106,7 @@ class Launch:
         min_compute_capability: lowest CUDA compute capability the image is built for; 0 when unknown.
         egress_ports: TCP ports in the cluster that it must reach, such as a trace collector's.
         demand: what decides how much GPU memory a replica takes; `None` when nobody knows.
+        python: the Python in the image that has huggingface_hub, which can fill a cache; empty when it has none.
     """
 
     container: str
@@ -115,6 +128,7 @@ class Launch:
     min_compute_capability: float = 0.0
     egress_ports: tuple[int, ...] = ()
     demand: Demand | None = None
+    python: str = ""
 
 
 class Engine(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import ConfigError, MisfitError, Problem
@@ -13,8 +13,10 @@ from ..names import physical_name
 from ..plan import Item, Part
 from ..scaling.autoscaler import autoscaler_item
 from ..traffic.service import service_host, service_item, service_url
+from . import cache
 from .cache import Claim, ExistingClaim, claim_items
 from .config import ModelServerConfig
+from .download import Download, surroundings
 from .engine import Launch
 from .hub_token import TokenParts, token_parts
 from .network_policy import network_policy_item
@@ -88,7 +90,7 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     """
     base = tracks[0].config
     runs = [(track, _launch(track.config, site)) for track in tracks]
-    shared = _shared(name, base, [launch for _, launch in runs], site)
+    shared = _shared(name, base, runs, site)
     items = list(shared.items)
     active: list[str] = []
     for track, launch in runs:
@@ -126,10 +128,11 @@ def _most_pods(config: ModelServerConfig) -> int:
     return config.autoscaling.max if config.autoscaling else config.replicas
 
 
-def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: Site) -> _Shared:
+def _shared(name: str, config: ModelServerConfig, runs: list[tuple[Track, Launch]], site: Site) -> _Shared:
     namespace = config.namespace
+    launches = [launch for _, launch in runs]
     items = [_service_account(name, config)]
-    items += claim_items(name, namespace, config.cache, timeout_seconds=NODE_SECONDS)
+    items += claim_items(name, namespace, config.cache, content=config.content, timeout_seconds=NODE_SECONDS)
     token = token_parts(name, namespace, config.hf_token) if config.hf_token else None
     items += token.items if token else ()
     scraped = site.prometheus is not None and any(launch.metrics_path for launch in launches)
@@ -142,9 +145,12 @@ def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: 
             balanced=config.service.type == "LoadBalancer",
             callers=[*site.callers, *([scraper] if scraper else [])],
             cluster_ports=[port for launch in launches for port in launch.egress_ports],
-            google_apis=config.gcp_service_account is not None,
+            google_apis=config.gcp_service_account is not None or cache.needs_google_identity(config.cache),
+            internet=_may_call_out(config),
+            cache_ranges=cache.egress_ranges(config.cache),
         )
     )
+    items += _downloads(name, runs, site, token, after=tuple(item.role for item in items))
     roles = tuple(item.role for item in items)
     if site.prometheus and scraped:
         paths = {launch.metrics_path for launch in launches if launch.metrics_path}
@@ -164,8 +170,48 @@ def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: 
     return _Shared(items, token, roles)
 
 
+def _may_call_out(config: ModelServerConfig) -> bool:
+    if config.network.internet is not None:
+        return config.network.internet
+    return not config.is_offline or cache.needs_public_addresses(config.cache)
+
+
+def _downloads(
+    name: str, runs: list[tuple[Track, Launch]], site: Site, token: TokenParts | None, *, after: tuple[str, ...]
+) -> list[Item]:
+    """A Job for each model and revision that is served from the claim."""
+    config = runs[0][0].config
+    if not isinstance(config.cache, Claim) or config.cache.download is None:
+        return []
+    around = surroundings(name, config.namespace)
+    zonal = config.cache.access_mode == "ReadWriteOnce"
+    zones = sorted({zone for node in site.nodes for zone in node.zones}) if zonal else ()
+    jobs: dict[str, Item] = {}
+    for track, launch in runs:
+        download = Download(
+            server=name,
+            namespace=config.namespace,
+            config=config.cache.download,
+            model=track.config.model,
+            revision=track.config.revision or "",
+            launch=launch,
+            claim=cache.claim_name(name, config.cache, track.config.content),
+            zones=tuple(zones),
+            token=token,
+        )
+        job = download.job(after=(*after, *(item.role for item in around)))
+        jobs[job.role] = job
+    return [*around, *jobs.values()]
+
+
 def _launch(config: ModelServerConfig, site: Site) -> Launch:
-    return config.engine.launch(config.model, config.revision, gpus_of(config, site.nodes))
+    gpus = gpus_of(config, site.nodes)
+    launch = config.engine.launch(config.model, config.revision, gpus)
+    if folder := cache.folder(config.cache):
+        # Plain files in a folder: the engine is given the folder for the model, and there are no revisions in it.
+        local = config.engine.launch(f"{launch.cache_path}/{folder}", None, gpus)
+        return replace(local, demand=launch.demand)
+    return launch
 
 
 def _track_items(

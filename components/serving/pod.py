@@ -15,7 +15,7 @@ from ..quantity import GIB, number
 from . import cache
 from .cache import ExistingClaim, NodeDisk
 from .config import ModelServerConfig
-from .engine import Launch, Security
+from .engine import Launch, Security, pod_security
 from .hub_token import TokenParts
 
 _NODE_SHARE = 0.75
@@ -65,7 +65,9 @@ def pod_template(
     """
     security = security_of(config, launch)
     about = {**labels, **config.labels, "app.kubernetes.io/name": server, "app.kubernetes.io/managed-by": "inference"}
-    notes = dict(config.annotations)
+    notes = {**config.annotations, **cache.pod_annotations(config.cache)}
+    # Pods that are offline have no use for the Hub's token: who fills their cache has it.
+    token = None if config.is_offline else token
     if token and config.hf_token:
         # Environment variables are read once: a new token reaches the pods only by a restart.
         notes["inference/hf-token-version"] = config.hf_token.version
@@ -84,29 +86,18 @@ def pod_template(
         enableServiceLinks=False,
         priorityClassName=config.priority_class,
         terminationGracePeriodSeconds=grace_seconds(config, launch),
-        securityContext=_pod_security(security),
+        securityContext=pod_security(security),
         **placement,
         topologySpreadConstraints=_spread(labels),
         containers=[_container(config, launch, security, nodes, token)],
         volumes=[
-            cache.volume(server, config.cache),
+            *cache.volumes(server, config.cache, config.content),
             {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": config.shared_memory}},
             *({"name": f"scratch-{number}", "emptyDir": {}} for number, _ in enumerate(launch.scratch)),
             *token_volumes,
         ],
     )
     return {"metadata": {"labels": about, "annotations": dict(sorted(notes.items()))}, "spec": spec}
-
-
-@lru_cache
-def _pod_security(security: Security) -> Shared:
-    settings: dict[str, Any] = {"runAsNonRoot": security.user != 0, "runAsUser": security.user}
-    if security.group is not None:
-        settings["runAsGroup"] = security.group
-    if security.fs_group is not None:
-        # Otherwise the kubelet walks the whole cache at every mount (Kubernetes API, PodSecurityContext).
-        settings |= {"fsGroup": security.fs_group, "fsGroupChangePolicy": "OnRootMismatch"}
-    return Shared(**settings, seccompProfile={"type": "RuntimeDefault"})
 
 
 @lru_cache
@@ -131,11 +122,12 @@ def _container(
         # Both engines' libraries honour it (huggingface_hub 2.4.0 constants.py).
         "DO_NOT_TRACK": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
+        **_loading(config, launch),
         **launch.env,
         **config.env,
     }
     env: list[dict[str, Any]] = [_variable(name, value) for name, value in variables.items()]
-    read_only = isinstance(config.cache, ExistingClaim) and config.cache.access_mode == "ReadOnlyMany"
+    read_only = cache.is_read_only(config.cache)
     mounts: list[dict[str, Any]] = [
         without_none(name=cache.VOLUME, mountPath=launch.cache_path, readOnly=read_only or None),
         _SHARED_MEMORY,
@@ -168,6 +160,15 @@ def _container(
         else None,
         volumeMounts=mounts,
     )
+
+
+def _loading(config: ModelServerConfig, launch: Launch) -> dict[str, str]:
+    """Variables for a cache that others fill: nothing is looked up on the Hub, nothing is written beside it."""
+    variables = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"} if config.is_offline else {}
+    if cache.is_read_only(config.cache) and launch.scratch:
+        # Where transformers copies a repository's own code before it runs it; by default inside the cache.
+        variables["HF_MODULES_CACHE"] = f"{launch.scratch[0]}/hf-modules"
+    return variables
 
 
 def _resources(config: ModelServerConfig, nodes: tuple[NodeShape, ...]) -> dict[str, Any]:

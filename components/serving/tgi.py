@@ -150,6 +150,8 @@ class TgiEngine(Config):
             # Dockerfile: TORCH_CUDA_ARCH_LIST="8.0;8.6;9.0+PTX".
             min_compute_capability=8.0,
             egress_ports=(int(self.otlp_endpoint.rpartition(":")[2]),) if self.otlp_endpoint else (),
+            # Dockerfile@v3.3.6: VIRTUAL_ENV, which has huggingface_hub 0.30 (server/uv.lock).
+            python="/usr/src/.venv/bin/python",
         )
 
     def _arguments(self, model: str, revision: str | None, shards: int) -> list[str]:

@@ -18,6 +18,7 @@ _KEPT = ("default", "kube-system", "kube-public", "kube-node-lease")
 _CLUSTER_KINDS = (
     ("v1", "Node"),
     ("v1", "PersistentVolume"),
+    ("storage.k8s.io/v1", "StorageClass"),
     ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
     ("rbac.authorization.k8s.io/v1", "ClusterRole"),
     ("scheduling.k8s.io/v1", "PriorityClass"),
@@ -112,11 +113,13 @@ def _decided(written: dict[str, Any]) -> dict[str, Any]:
 
 
 def await_ready(api: Api, written: dict[str, Any], seconds: float = 120) -> None:
-    """Wait as Pulumi does: for a Deployment's pods, and for a Service's endpoints."""
+    """Wait as Pulumi does: for a Deployment's pods, a Job's completion, and a Service's endpoints."""
     if written["metadata"].get("annotations", {}).get(_SKIP_AWAIT) == "true":
         return
     if written["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
         await_rollout(api, written, seconds)
+    elif written["kind"] == "Job":
+        until(f"completion of {written['metadata']['name']}", lambda: is_complete(api.find(written)), seconds)
     elif written["kind"] == "Service" and written["spec"].get("selector"):
         until(f"ready endpoint of {written['metadata']['name']}", lambda: ready_endpoints(api, written), seconds)
 
@@ -140,6 +143,12 @@ def is_rolled_out(controller: dict[str, Any] | None) -> bool:
     wanted = spec.get("replicas", 1)
     counts = {status.get(field, 0) for field in ("updatedReplicas", "replicas", "availableReplicas")}
     return counts == {wanted}
+
+
+def is_complete(job: dict[str, Any] | None) -> bool:
+    """What `kubectl wait --for=condition=complete` waits for."""
+    conditions = (job or {}).get("status", {}).get("conditions", ())
+    return any(entry["type"] == "Complete" and entry["status"] == "True" for entry in conditions)
 
 
 def ready_endpoints(api: Api, service: dict[str, Any]) -> set[str]:

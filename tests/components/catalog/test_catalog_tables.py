@@ -25,6 +25,11 @@ TABLES = (
     "provisioning_limits",
     "node_reservations",
     "cloud_enums",
+    "loading_rates",
+    "start_steps",
+    "image_sizes",
+    "hyperdisk_ml_machines",
+    "weights",
 )
 MACHINES = st.sampled_from(sorted(machine_types()))
 

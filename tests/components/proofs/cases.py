@@ -97,6 +97,17 @@ def _gpus(request: object, limit: object) -> Edit:
     return container(edit)
 
 
+_HYPERDISK = {
+    "cache": {"kind": "hyperdisk-ml", "size": "1Ti", "disk": "projects/p/zones/us-central1-a/disks/weights"},
+    "resources": {"cpu": 1, "memory": "4Gi"},
+}
+
+
+def _impatient(minutes: int) -> dict[str, Any]:
+    """An engine whose startup probe gives up after so many minutes; 8 billion parameters take longer than none."""
+    return {**CUSTOM, "probes": {"startup": {"period_seconds": 2, "failure_threshold": minutes * 3}}}
+
+
 CASES = (
     Case("duplicate-component", lambda: added(sound(), serving("llama"))),
     Case(
@@ -120,6 +131,16 @@ CASES = (
         "invalid-label",
         lambda: llama(lambda manifest: manifest["spec"]["template"]["metadata"]["labels"].update(team="a" * 64)),
         lambda: llama(lambda manifest: manifest["spec"]["template"]["metadata"]["labels"].update(team="a" * 63)),
+    ),
+    Case(
+        "disk-cannot-attach",
+        lambda: added(sound(), serving("big", ("t4",), CUSTOM, **_HYPERDISK)),
+        lambda: added(sound(), serving("big", ("l4",), CUSTOM, **_HYPERDISK)),
+    ),
+    Case(
+        "startup-budget-too-short",
+        lambda: added(sound(), serving("big", ("l4",), _impatient(1))),
+        lambda: added(sound(), serving("big", ("l4",), _impatient(30))),
     ),
     Case(
         "unknown-namespace",
