@@ -110,13 +110,21 @@ def models() -> Mapping[str, Model]:
 def find_model(name: str) -> Model | None:
     """The model of a Hub repository, whatever the case; also one whose name says how its base was quantized."""
     word = name.lower()
-    if word in _spellings():
-        return models()[_spellings()[word]]
+    if known := _known(word):
+        return models()[known]
     for suffix, stored in _SUFFIXES.items():
-        base = _spellings().get(word.removesuffix(suffix))
+        base = _known(word.removesuffix(suffix))
         if word.endswith(suffix) and base:
             return replace(models()[base], name=name, stored=stored, stored_parameters=0, confidence="D")
     return None
+
+
+def _known(word: str) -> str | None:
+    """The catalog's name of a repository, or of the only one that is called so where the owner is left out."""
+    if word in _spellings() or "/" in word:
+        return _spellings().get(word)
+    names = {known for spelling, known in _spellings().items() if spelling.rpartition("/")[2] == word}
+    return names.pop() if len(names) == 1 else None
 
 
 def meant_model(name: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..catalog.engine_memory import fact, version_of
 from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
+from .activations import forward_bytes
 from .demand import Demand
 
 _HOPPER = (9, 0)
@@ -36,8 +37,8 @@ def graph_count(rows: int) -> int:
 
 
 def graph_bytes(model: Model, demand: Demand, rows: int) -> float:
-    """CUDA graphs: the driver's part of each, and the static outputs of the largest."""
+    """CUDA graphs: the driver's part of each, and the tensors of the largest, whose memory pool the others share."""
     if demand.cuda_graphs is False or model.kind == "encoder":
         return 0.0
     largest = min(2 * rows, 512)
-    return graph_count(rows) * fact("vllm", "graph_mib") * 2**20 + largest * model.hidden * 2 * model.layers
+    return graph_count(rows) * fact("vllm", "graph_mib") * 2**20 + forward_bytes(model, demand, largest)

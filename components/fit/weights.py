@@ -88,11 +88,22 @@ def weight_bytes(model: Model, demand: Demand) -> float:
     if form and model.stored_parameters and form.name == model.stored:
         kept = parts.layers - model.stored_parameters
         attention = kept / tensor * plain
-        experts = model.stored_parameters / (tensor * demand.data_parallel) * packed
+        experts = model.stored_parameters / (tensor * demand.data_parallel) * packed * _padding(model, demand)
     table = parts.embedding / tensor * plain
     head = parts.head / tensor * plain
     ends = table + head if stages == 1 else max(table, head or table)
     return (attention + feed_forward + experts) * share + ends + parts.vision * plain
+
+
+def _padding(model: Model, demand: Demand) -> float:
+    """How much larger MXFP4 experts become in vLLM, whose kernels want round sizes.
+
+    256 for the hidden and 128 for the intermediate width (vllm 0.11.0 quantization/mxfp4.py create_weights, MARLIN).
+    """
+    if demand.engine != "vllm" or not model.expert_intermediate:
+        return 1.0
+    wide = model.expert_intermediate / demand.tensor_parallel
+    return ceil(model.hidden / 256) * 256 / model.hidden * ceil(wide / 128) * 128 / wide
 
 
 def _bytes(form: WeightFormat | None, packed: float, plain: float, part: str) -> float:
