@@ -257,6 +257,7 @@ def preview(
 @app.command(name="fit")
 def fit_model(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Its repository on the Hugging Face Hub.")],
+    *,
     gpu: Annotated[str, typer.Option("--gpu", metavar="GPU", help="GKE's name, such as nvidia-tesla-t4, or l4.")],
     gpus: Annotated[int, typer.Option("--gpus", metavar="N", help="GPUs of one replica.")] = 1,
     engine: Annotated[str, typer.Option("--engine", metavar="KIND", help="tgi, vllm, sglang or tei.")] = "vllm",

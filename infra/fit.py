@@ -196,7 +196,11 @@ def _gpu(word: str) -> GpuMemory:
     if known is None:
         meant = meant_gpu(word)
         names = ", ".join(accelerators())
-        hint = f"did you mean {meant}?" if meant else f"use one of: {names}, or one of {len(gpu_memories())} in `infra gpus`"
+        hint = (
+            f"did you mean {meant}?"
+            if meant
+            else f"use one of: {names}, or one of {len(gpu_memories())} in `infra gpus`"
+        )
         raise UsageError(f'--gpu: got "{word}"; {hint}')
     return known
 

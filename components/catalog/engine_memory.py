@@ -29,7 +29,11 @@ def release(engine: str, text: str) -> str:
     if found is None:
         return text
     month = f"{_MONTHS.index(found[1]) // 3 + 1:02}" if found[1] in _MONTHS else "03"
-    known = [row["version"] for row in rows("engine_releases") if row["engine"] == engine and row["date"] <= f"{found[2]}-{month}-31"]
+    known = [
+        row["version"]
+        for row in rows("engine_releases")
+        if row["engine"] == engine and row["date"] <= f"{found[2]}-{month}-31"
+    ]
     return known[-1] if known else text
 
 

@@ -98,7 +98,9 @@ def meant_gpu(word: str) -> str | None:
 def _words(gpu: GpuMemory) -> set[str]:
     for row in rows("accelerators"):
         if row["accelerator"] == gpu.accelerator:
-            return {_plain(word) for word in (row["accelerator"], row["short"], row["model"], *row["aliases"].split(","))}
+            return {
+                _plain(word) for word in (row["accelerator"], row["short"], row["model"], *row["aliases"].split(","))
+            }
     return set()
 
 

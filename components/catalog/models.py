@@ -140,9 +140,7 @@ def meant_model(name: str) -> str | None:
 def search_models(words: str) -> tuple[Model, ...]:
     """The models whose name or alias has every one of the words in it; all of them without words."""
     wanted = words.lower().split()
-    names = {
-        name for spelling, name in _spellings().items() if all(word in spelling for word in wanted)
-    }
+    names = {name for spelling, name in _spellings().items() if all(word in spelling for word in wanted)}
     return tuple(model for name, model in models().items() if name in names)
 
 

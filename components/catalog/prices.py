@@ -30,7 +30,9 @@ class Price:
 
 
 @cache
-def hourly(machine: str, accelerator: str, gpus: int, provisioning: str = "on-demand", region: str = REGION) -> Price | None:
+def hourly(
+    machine: str, accelerator: str, gpus: int, provisioning: str = "on-demand", region: str = REGION
+) -> Price | None:
     """The price of a machine with GPUs; `None` when the table has none for that way of buying it.
 
     Args:
@@ -62,7 +64,11 @@ def smallest_machine(accelerator: str, gpus: int) -> MachineType | None:
     """The smallest machine type that has or takes exactly so many GPUs, among those with a price where there are any."""
     able = [machine for machine in machine_types().values() if gpus in machine.gpus.get(accelerator, ())]
     able.sort(key=lambda machine: (machine.vcpus, machine.memory_gib))
-    priced = [machine for machine in able if hourly(machine.name, accelerator, gpus) or hourly(machine.name, accelerator, gpus, "spot")]
+    priced = [
+        machine
+        for machine in able
+        if hourly(machine.name, accelerator, gpus) or hourly(machine.name, accelerator, gpus, "spot")
+    ]
     return next(iter(priced or able), None)
 
 

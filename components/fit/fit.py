@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import floor
 from typing import Literal
 
@@ -83,6 +84,7 @@ class Fit:
         return self.budget.cache - self.needed
 
 
+@lru_cache(maxsize=4096)
 def fit(model: Model, demand: Demand, gpu: GpuMemory) -> Fit:
     """Judge one replica of a model on GPUs of one kind.
 
@@ -164,11 +166,15 @@ def _doubts(made: Fit, budget: Budget, model: Model, demand: Demand) -> list[str
         found.append(f"{demand.engine} {demand.version} is older than the versions that were read")
     free = budget.total - budget.share
     if budget.uncounted > free and demand.engine != "tgi":
-        found.append(f"what {demand.engine} does not count, {_gib(budget.uncounted)}, is more than the {_gib(free)} it leaves")
+        found.append(
+            f"what {demand.engine} does not count, {_gib(budget.uncounted)}, is more than the {_gib(free)} it leaves"
+        )
     if demand.engine == "tgi" and budget.kept_free > 0:
         left = budget.share - made.taken
         if left < budget.kept_free:
-            found.append(f"{_gib(left)} stay free; tgi 3.3 keeps {_gib(budget.kept_free)} free for what comes up under load")
+            found.append(
+                f"{_gib(left)} stay free; tgi 3.3 keeps {_gib(budget.kept_free)} free for what comes up under load"
+            )
     if made.headroom < budget.weights * (fact("any", "weights_factor") - 1):
         found.append(f"{_gib(made.headroom)} to spare are less than the 2 % by which weights differ from their file")
     for row in rows("memory_defects"):

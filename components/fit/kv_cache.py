@@ -7,15 +7,15 @@ from math import ceil, floor
 from ..catalog.engine_memory import version_of
 from ..catalog.formats import dtype as known_dtype
 from ..catalog.formats import dtype_bytes
-from ..catalog.models import Model
+from ..catalog.models import Model, find_model
 from .demand import Demand
 
 _MLA_HEAD = 256
 """TGI pads the heads of DeepSeek to this width and caches all of them (server/text_generation_server/models/
 custom_modeling/flash_deepseek_v3_modeling.py@v3.3.5, head_pad_size)."""
-_HYBRID_SINCE = (0, 11)
+_HYBRID_SINCE = (0, 10)
 """vLLM keeps only the window of sliding layers from its hybrid KV cache manager on; that it was on by default was read
-in 0.11.0 (v1/core/kv_cache_utils.py). TGI and SGLang are taken to keep all."""
+in 0.10.0 (config.py disable_hybrid_kv_cache_manager). TGI and SGLang are taken to keep all."""
 
 
 def element_bytes(model: Model, demand: Demand) -> int:
@@ -40,8 +40,10 @@ def layer_bytes(model: Model, demand: Demand) -> float:
 
 
 def token_bytes(model: Model, demand: Demand) -> float:
-    """Bytes one token takes on the fullest GPU when every layer keeps it."""
-    return layer_bytes(model, demand) * ceil(model.layers / demand.pipeline_parallel)
+    """Bytes one token takes on the fullest GPU when every layer keeps it, those of a draft model included."""
+    draft = find_model(demand.draft_model or "")
+    beside = layer_bytes(draft, demand) * draft.layers if draft else 0.0
+    return layer_bytes(model, demand) * ceil(model.layers / demand.pipeline_parallel) + beside
 
 
 def page_tokens(demand: Demand) -> int:

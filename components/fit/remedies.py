@@ -18,7 +18,7 @@ _FIELDS: Mapping[str, Mapping[str, str]] = {
             "cache_tokens": "max_batch_total_tokens"},
     "vllm": {"quantization": "quantization", "tensor_parallel": "tensor_parallel_size",
              "request_tokens": "max_model_len", "kv_cache_dtype": "kv_cache_dtype",
-             "step_tokens": "max_num_batched_tokens", "cache_tokens": "max_model_len"},
+             "step_tokens": "max_num_batched_tokens", "cache_tokens": "max_num_seqs"},
     "sglang": {"quantization": "quantization", "tensor_parallel": "tp_size", "request_tokens": "context_length",
                "kv_cache_dtype": "kv_cache_dtype", "step_tokens": "chunked_prefill_size",
                "cache_tokens": "max_total_tokens"},
@@ -114,9 +114,12 @@ def _fewer_tokens(made: Fit, names: Mapping[str, str]) -> Iterator[Remedy]:
     demand, model = made.demand, made.model
     room = made.held_tokens // 256 * 256
     if demand.cache_tokens and room >= made.request_tokens:
-        result = fit(model, replace(demand, cache_tokens=room), made.gpu)
+        # vLLM has no setting for tokens of all requests: so many requests of the longest kind take them.
+        counted = demand.engine == "vllm"
+        tokens = made.concurrency * made.request_tokens if counted else room
+        result = fit(model, replace(demand, cache_tokens=tokens), made.gpu)
         if result.verdict != "does not fit":
-            yield Remedy(f"{names['cache_tokens']}: {room}", result)
+            yield Remedy(f"{names['cache_tokens']}: {made.concurrency if counted else room}", result)
     # A shorter request also makes a smaller step in engines that prefill it at once: halve until it fits.
     tokens = made.request_tokens
     while tokens > _USEFUL_TOKENS:

@@ -14,7 +14,7 @@ from .activations import forward_bytes, workspace_bytes
 from .budget import Budget
 from .demand import Demand
 from .overhead import context_bytes, non_torch_bytes
-from .weights import adapter_bytes, weight_bytes
+from .weights import extra_bytes, weight_bytes
 
 _BY_RULE: Version = (0, 5)
 """From here on the fraction follows from what the steps take."""
@@ -27,7 +27,7 @@ def budget(model: Model, demand: Demand, gpu: GpuMemory, request_tokens: int) ->
     chunk, graphs_to = _chunk(gpu, demand), _graph_rows(gpu, demand)
     free = gpu.bytes - overhead
     fraction = demand.memory_fraction or _fraction(model, demand, gpu, chunk, graphs_to)
-    weights = weight_bytes(model, demand) + adapter_bytes(model, demand)
+    weights = weight_bytes(model, demand) + extra_bytes(model, demand)
     tables = fact("sglang", "context_rows") * request_tokens * 4
     # The last row's logits of each request, in float32 and as probabilities (srt/layers/sampler.py).
     rows = demand.requests or graphs_to
@@ -71,7 +71,9 @@ def _fraction(model: Model, demand: Demand, gpu: GpuMemory, chunk: int, graphs_t
     if version_of(demand.version) < _BY_RULE:
         if gpu.bytes > 80 * GIB:
             return 1 - 13 * GIB / gpu.bytes
-        return next(share for least, share in ((16, 0.79), (8, 0.81), (4, 0.85), (2, 0.87), (1, 0.88)) if shards >= least)
+        return next(
+            share for least, share in ((16, 0.79), (8, 0.81), (4, 0.85), (2, 0.87), (1, 0.88)) if shards >= least
+        )
     reserved = 512 + 1.5 * max(chunk, 2048) + 2 * graphs_to + demand.gpus / 8 * 1024
     if gpu.nominal_gb > 60:  # noqa: PLR2004 - the engine's limit
         reserved = max(reserved, 10 * 1024)

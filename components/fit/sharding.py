@@ -14,9 +14,9 @@ MOST = 16
 def shard_misfit(model: Model, demand: Demand) -> str | None:
     """Why an engine refuses a shard count, in words; `None` when it does not.
 
-    Every engine splits by heads (vllm 0.33.0 config/model.py verify_with_parallel_config, huggingface/
-    text-generation-inference@v3.3.5 flash_llama_modeling.py, sglang srt/models/llama.py). Where there are fewer heads of
-    keys and values than shards, vLLM and SGLang repeat them, if the counts divide; TGI does not.
+    Every engine splits by heads (vllm 0.33.0 config/model.py verify_with_parallel_config, sglang srt/models/llama.py,
+    huggingface/text-generation-inference@v3.3.5 flash_llama_modeling.py). Where there are fewer heads of keys and
+    values than shards, vLLM and SGLang repeat them, if the counts divide; TGI does not.
     """
     shards, stages = demand.tensor_parallel, demand.pipeline_parallel
     if stages > model.layers:

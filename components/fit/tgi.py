@@ -16,7 +16,7 @@ from .budget import Budget
 from .demand import Demand
 from .kv_cache import token_bytes
 from .overhead import context_bytes, non_torch_bytes
-from .weights import adapter_bytes, parts_of, weight_bytes
+from .weights import extra_bytes, parts_of, weight_bytes
 
 SIZES_ITSELF: Version = (3,)
 """From here on it works out the longest request and prefill from the GPU."""
@@ -32,7 +32,7 @@ def budget(model: Model, demand: Demand, gpu: GpuMemory, request_tokens: int) ->
     prefill = prefill_tokens(model, demand, gpu, request_tokens)
     kept = fact("tgi", "kept_free", version)
     share = gpu.bytes * (demand.memory_fraction or fact("tgi", "memory_fraction", version))
-    weights = weight_bytes(model, demand) + adapter_bytes(model, demand)
+    weights = weight_bytes(model, demand) + extra_bytes(model, demand)
     peak = max(
         forward_bytes(model, demand, prefill),
         prefill_logits_bytes(model, demand, prefill) + 3 * prefill * model.hidden * 2,
@@ -96,6 +96,8 @@ def _token_flops(model: Model) -> float:
 def _vram_tokens(model: Model, demand: Demand, gpu: GpuMemory) -> int:
     """The launcher's vram_maximum: nvidia-smi's memory less its own count of the weights, by bytes a token."""
     share = (demand.memory_fraction or 1.0) * 0.95
-    free = gpu.nominal_gb * 1e9 * demand.tensor_parallel * share - (parts_of(model).layers * 2 + 4 * model.vocab * model.hidden)
+    free = gpu.nominal_gb * 1e9 * demand.tensor_parallel * share - (
+        parts_of(model).layers * 2 + 4 * model.vocab * model.hidden
+    )
     each = 4 * model.kv_heads * model.head_dim * model.layers + 9 * model.intermediate
     return int(free / each) if free > 0 else model.context

@@ -14,7 +14,7 @@ from .activations import forward_bytes, sampler_bytes, workspace_bytes
 from .budget import Budget
 from .demand import Demand
 from .overhead import context_bytes, graph_bytes, non_torch_bytes
-from .weights import adapter_bytes, weight_bytes
+from .weights import extra_bytes, weight_bytes
 
 _V1: Version = (0, 8)
 """From here on the V1 engine is the default (vllm 0.8.5 engine/arg_utils.py)."""
@@ -31,7 +31,7 @@ def budget(model: Model, demand: Demand, gpu: GpuMemory, request_tokens: int) ->
     version = version_of(demand.version)
     tokens, rows = step(model, demand, gpu, request_tokens)
     share = gpu.bytes * (demand.memory_fraction or fact("vllm", "memory_fraction", version))
-    weights = weight_bytes(model, demand) + adapter_bytes(model, demand)
+    weights = weight_bytes(model, demand) + extra_bytes(model, demand)
     peak = max(forward_bytes(model, demand, tokens), sampler_bytes(model, demand, tokens, rows))
     activations = peak + workspace_bytes(gpu)
     overhead = non_torch_bytes(demand, gpu)

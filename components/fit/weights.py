@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from ..catalog.formats import WeightFormat, dtype_bytes, weight_format, weight_formats
 from ..catalog.formats import dtype as known_dtype
-from ..catalog.models import Model
+from ..catalog.models import Model, find_model
 from .demand import Demand
 
 
@@ -107,10 +107,17 @@ def _padding(model: Model, demand: Demand) -> float:
 
 
 def _bytes(form: WeightFormat | None, packed: float, plain: float, part: str) -> float:
-    return packed if form and (form.covers == "linear" or part == form.covers) else plain
+    return packed if form and form.covers in ("linear", part) else plain
 
 
-def adapter_bytes(model: Model, demand: Demand) -> float:
+def extra_bytes(model: Model, demand: Demand) -> float:
+    """What is held beside the model: adapters, and the smaller model of speculative decoding where it is known."""
+    draft = find_model(demand.draft_model or "")
+    alone = replace(demand, model=demand.draft_model or "", quantization=None, draft_model=None, architecture=None)
+    return _adapter_bytes(model, demand) + (weight_bytes(draft, alone) if draft else 0.0)
+
+
+def _adapter_bytes(model: Model, demand: Demand) -> float:
     """LoRA adapters held at once: two thin matrices beside every projection of every layer.
 
     vLLM pre-allocates them at the highest rank (vllm 0.33.0 lora/layers/): query, key, value, output, gate, up, down.

@@ -12,6 +12,7 @@ from .rule import Rule
 FIX = "Fix:"
 """Begins the paragraph of a docstring that says what to do."""
 _PROOFS = {
+    "memory fit": "models that do not fit the GPUs they may land on",
     "scheduling": "a pod no node can hold, and pools too small for all",
     "traffic": "routes and Services that lead nowhere",
     "names": "collisions, and names that are refused",

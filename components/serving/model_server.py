@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import ConfigError, MisfitError, Problem
+from ..fit.demand import Demand
 from ..manifest import metadata, object_item, without_none
 from ..monitoring.scrape import scrape_item, scraper_namespace
 from ..names import physical_name
@@ -119,7 +120,9 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
         site.after,
         site.path,
         siblings=tuple(sorted(SERVER_KINDS - {kind})),
-        demands={track.role("deployment"): launch.demand for track, launch in runs if launch.demand},
+        demands={
+            track.role("deployment"): _demand(track.config, launch.demand) for track, launch in runs if launch.demand
+        },
     )
 
 
@@ -175,6 +178,13 @@ def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: 
         )
         items += [item] if item else []
     return _Shared(items, token, roles)
+
+
+def _demand(config: ModelServerConfig, demand: Demand) -> Demand:
+    """What the engine asks of GPU memory, with the shape of the model where the configuration gives it."""
+    if config.architecture is None:
+        return demand
+    return replace(demand, architecture=config.architecture.model(config.model))
 
 
 def _launch(config: ModelServerConfig, site: Site) -> Launch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -101,12 +101,8 @@ class Report:
         assert self.gpu is not None
         model, gpu = self.model, self.gpu
         if total := self.row["gpu_total_gib"]:
-            from dataclasses import replace
-
             gpu = replace(gpu, bytes=float(total) * 2**30)
         if heads := self.get("kv_heads"):
-            from dataclasses import replace
-
             extra = model.layers * 2 * (int(heads) - model.kv_heads) * model.head_dim * model.hidden
             model = replace(model, kv_heads=int(heads), early_kv_heads=0, parameters=model.parameters + extra)
         return fit(model, self.demand, gpu)
