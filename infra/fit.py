@@ -123,7 +123,12 @@ def lines(made: Fit) -> Iterator[str]:
 
 
 def as_json(made: Fit) -> dict[str, Any]:
-    """The answer for machines; every amount of memory is in bytes and of one GPU."""
+    """The answer for machines; every amount of memory is in bytes and of one GPU.
+
+    `kv_cache` is what the engine makes of the memory it has left, in bytes and tokens, beside what was asked for;
+    `total` is what weights, activations, overhead and the cache that was asked for take together, `in_use` what a GPU
+    shows once the engine has taken all it may.
+    """
     demand, budget = made.demand, made.budget
     each = {
         "weights": round(budget.weights),
@@ -134,9 +139,10 @@ def as_json(made: Fit) -> dict[str, Any]:
             "needed_tokens": made.cache_tokens,
         },
         "activations": round(budget.activations),
-        "overhead": round(budget.overhead),
+        "overhead": round(budget.overhead + budget.graphs),
         "cuda_graphs": round(budget.graphs),
         "total": round(made.taken),
+        "in_use": round(made.taken - made.needed + max(0.0, budget.cache)),
         "capacity": round(budget.total),
         "engine_share": round(budget.share),
         "headroom": round(made.headroom),

@@ -61,14 +61,11 @@ def hourly(
 
 @cache
 def smallest_machine(accelerator: str, gpus: int) -> MachineType | None:
-    """The smallest machine type that has or takes exactly so many GPUs, among those with a price where there are any."""
+    """The smallest machine type with exactly so many GPUs, among those with a price where there are any."""
     able = [machine for machine in machine_types().values() if gpus in machine.gpus.get(accelerator, ())]
     able.sort(key=lambda machine: (machine.vcpus, machine.memory_gib))
-    priced = [
-        machine
-        for machine in able
-        if hourly(machine.name, accelerator, gpus) or hourly(machine.name, accelerator, gpus, "spot")
-    ]
+    ways = ("on-demand", "spot")
+    priced = [machine for machine in able if any(hourly(machine.name, accelerator, gpus, way) for way in ways)]
     return next(iter(priced or able), None)
 
 

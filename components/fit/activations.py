@@ -49,5 +49,5 @@ def prefill_logits_bytes(model: Model, demand: Demand, tokens: int) -> float:
 
 
 def workspace_bytes(gpu: GpuMemory) -> float:
-    """cuBLAS's workspace, which PyTorch allocates as a tensor."""
+    """The workspace of cuBLAS, which PyTorch allocates as a tensor."""
     return fact("any", "blas_workspace_hopper" if gpu.compute_capability >= (9, 0) else "blas_workspace")

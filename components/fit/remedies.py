@@ -9,6 +9,7 @@ from ..catalog.accelerators import accelerators
 from ..catalog.formats import weight_format
 from ..catalog.gpu_memory import GpuMemory, gpu_memory
 from ..catalog.prices import Price, hourly, smallest_machine
+from ..quantity import GIB
 from .fit import Fit, fit, runnable_formats, shards_that_work
 from .sharding import shard_misfit
 
@@ -56,7 +57,8 @@ class Remedy:
         elif self.price:
             cost = f", ${self.price.usd_per_hour:.2f}/h"
         note = f"; {self.note}" if self.note else ""
-        return f"{self.change} ({self.result.taken / 2**30:.1f} of {self.result.gpu.bytes / 2**30:.1f} GiB a GPU{cost}{note})"
+        taken, total = self.result.taken / GIB, self.result.gpu.bytes / GIB
+        return f"{self.change} ({taken:.1f} of {total:.1f} GiB a GPU{cost}{note})"
 
 
 def remedies(made: Fit, *, machine: str = "", provisioning: str = "on-demand", most: int = 5) -> tuple[Remedy, ...]:
@@ -72,7 +74,7 @@ def remedies(made: Fit, *, machine: str = "", provisioning: str = "on-demand", m
     small = smallest_machine(made.gpu.accelerator, gpus) if made.gpu.accelerator else None
     before = _price(machine or (small.name if small else ""), made.gpu.accelerator, gpus, provisioning)
     found = [*_same_gpus(made), *_more_gpus(made, provisioning), *_other_gpus(made, provisioning)]
-    priced = [_priced(remedy, before, provisioning) for remedy in found]
+    priced = [_priced(remedy, before) for remedy in found]
     sure = [remedy for remedy in priced if remedy.result.verdict == "fits"]
     chosen = sure if len(sure) > 1 else priced
     chosen.sort(key=lambda remedy: (remedy.extra_per_hour is None, remedy.extra_per_hour or 0.0))
@@ -86,7 +88,7 @@ def _same_gpus(made: Fit) -> Iterator[Remedy]:
     if made.misfit or not names:
         return
     if not (demand.quantization or model.stored):
-        known = {form: word for form, word in _formats(made)}
+        known = dict(_formats(made))
         for form in _PREFERENCE:
             if word := known.get(form):
                 result = fit(model, replace(demand, quantization=word, dtype=None), made.gpu)
@@ -192,7 +194,7 @@ def _price(machine: str, accelerator: str, gpus: int, provisioning: str) -> Pric
     return hourly(machine, accelerator, gpus, provisioning) if machine else None
 
 
-def _priced(remedy: Remedy, before: Price | None, provisioning: str) -> Remedy:
+def _priced(remedy: Remedy, before: Price | None) -> Remedy:
     if remedy.price is None and not remedy.note.startswith("machine_type"):
         return replace(remedy, price=before, extra_per_hour=0.0)
     if remedy.price is None or before is None:
