@@ -12,6 +12,7 @@ from components.catalog.gpu_memory import GpuMemory, find_gpu
 from components.catalog.models import Model, find_model
 from components.fit.demand import Demand
 from components.fit.fit import Fit, fit
+from components.quantity import GIB
 
 FOLDER = Path(__file__).parent
 ENGINES = {"vLLM": "vllm", "TGI": "tgi", "SGLang": "sglang"}
@@ -101,18 +102,29 @@ class Report:
         assert self.gpu is not None
         model, gpu = self.model, self.gpu
         if total := self.row["gpu_total_gib"]:
-            gpu = replace(gpu, bytes=float(total) * 2**30)
+            gpu = replace(gpu, bytes=float(total) * GIB)
         if heads := self.get("kv_heads"):
             extra = model.layers * 2 * (int(heads) - model.kv_heads) * model.head_dim * model.hidden
             model = replace(model, kv_heads=int(heads), early_kv_heads=0, parameters=model.parameters + extra)
         return fit(model, self.demand, gpu)
 
     @property
-    def logged_tokens(self) -> float | None:
-        """Tokens the cache held, as the engine logged."""
+    def logged(self) -> float | None:
+        """What the engine logged of its cache: tokens, or bytes where it told no tokens; `None` without either.
+
+        Where it left less than nothing there is no cache to compare.
+        """
         if tokens := self.row["kv_capacity_tokens"]:
             return float(tokens)
-        return None
+        available = float(self.row["kv_available_gib"] or 0)
+        return available * GIB if available > 0 else None
+
+    def cache_error(self) -> float:
+        """How far the calculator is off, as a share of what was logged."""
+        made, logged = self.answer(), self.logged
+        assert logged is not None
+        computed = made.held_tokens if self.row["kv_capacity_tokens"] else made.budget.cache
+        return computed / logged - 1
 
 
 @cache
