@@ -8,7 +8,8 @@ from ..catalog.models import Model
 from .demand import Demand
 
 _HIDDEN_STATES = 4
-"""Hidden states alive in the feed-forward layer: its input, the residual, its output, and the attention's output."""
+"""Hidden states alive in the feed-forward layer: its input, its output, the residual, and the layer's own input, which
+the loop over the layers still holds (vllm 0.6.3 model_executor/models/llama.py LlamaModel.forward)."""
 _CHUNK = 64 * 1024
 """Tokens that vLLM's fused experts take at a time (vllm 0.10.1 envs.py VLLM_FUSED_MOE_CHUNK_SIZE)."""
 
