@@ -143,9 +143,9 @@ def check(
     if style == "table":
         if any(checked.findings for checked in checks):
             say()
+        _say_memory(checks)
         for line in table(checks, paint):
             say(line)
-        _say_memory(checks)
     return worst(checks)
 
 

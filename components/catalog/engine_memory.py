@@ -28,7 +28,7 @@ def release(engine: str, text: str) -> str:
     found = re.fullmatch(r"(?:([A-Z][a-z]{2})-)?(20\d\d)", text)
     if found is None:
         return text
-    month = f"{_MONTHS.index(found[1]) // 3 + 1:02}" if found[1] in _MONTHS else "03"
+    month = f"{_MONTHS.index(found[1]) // 3 + 1:02}" if (found[1] or "?") in _MONTHS else "03"
     known = [
         row["version"]
         for row in rows("engine_releases")

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ..catalog.accelerators import accelerators
+from ..catalog.engine_memory import fact
 from ..catalog.formats import weight_format
 from ..catalog.gpu_memory import GpuMemory, gpu_memory
 from ..catalog.prices import Price, hourly, smallest_machine
 from ..quantity import GIB
 from .fit import Fit, fit, runnable_formats, shards_that_work
+from .kv_cache import held_tokens
 from .sharding import shard_misfit
 
 _FIELDS: Mapping[str, Mapping[str, str]] = {
@@ -114,14 +116,17 @@ def _same_gpus(made: Fit) -> Iterator[Remedy]:
 
 def _fewer_tokens(made: Fit, names: Mapping[str, str]) -> Iterator[Remedy]:
     demand, model = made.demand, made.model
-    room = made.held_tokens // 256 * 256
+    # What weights may take beyond their file stays free, so that the remedy is no marginal one.
+    sure = made.budget.cache - made.budget.weights * (fact("any", "weights_factor") - 1)
+    room = held_tokens(model, demand, sure) // 256 * 256
     if demand.cache_tokens and room >= made.request_tokens:
         # vLLM has no setting for tokens of all requests: so many requests of the longest kind take them.
         counted = demand.engine == "vllm"
-        tokens = made.concurrency * made.request_tokens if counted else room
+        requests = room // made.request_tokens
+        tokens = requests * made.request_tokens if counted else room
         result = fit(model, replace(demand, cache_tokens=tokens), made.gpu)
         if result.verdict != "does not fit":
-            yield Remedy(f"{names['cache_tokens']}: {made.concurrency if counted else room}", result)
+            yield Remedy(f"{names['cache_tokens']}: {requests if counted else room}", result)
     # A shorter request also makes a smaller step in engines that prefill it at once: halve until it fits.
     tokens = made.request_tokens
     while tokens > _USEFUL_TOKENS:

@@ -25,6 +25,16 @@ TABLES = (
     "provisioning_limits",
     "node_reservations",
     "cloud_enums",
+    "models",
+    "model_variants",
+    "gpu_memory",
+    "weight_formats",
+    "quantizations",
+    "dtypes",
+    "engine_memory",
+    "engine_releases",
+    "memory_defects",
+    "prices",
 )
 MACHINES = st.sampled_from(sorted(machine_types()))
 

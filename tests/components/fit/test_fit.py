@@ -45,11 +45,11 @@ def asked(model: str, gpu: str, engine: str = "vllm", **settings: object) -> Fit
     )  # type: ignore[arg-type]
 
 
-@given(WRITERS, GPUS, ENGINES, VERSIONS, TOKENS, st.integers(1, 50_000))
+@given(WRITERS, GPUS, st.tuples(ENGINES, VERSIONS), TOKENS, st.integers(1, 50_000))
 def test_longer_requests_never_take_less(
-    model: Model, gpu: GpuMemory, engine: str, version: str, tokens: int, more: int
+    model: Model, gpu: GpuMemory, engine: tuple[str, str], tokens: int, more: int
 ) -> None:
-    demand = Demand(engine, version, model.name, request_tokens=tokens)
+    demand = Demand(*engine, model.name, request_tokens=tokens)
     short, long = fit(model, demand, gpu), fit(model, replace(demand, request_tokens=tokens + more), gpu)
     assert long.needed >= short.needed
 
