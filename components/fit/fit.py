@@ -34,6 +34,11 @@ _MODELLED_SINCE = {"tgi": (2,), "vllm": (0, 2), "sglang": (0, 4)}
 """Versions before these were not read: a fit there is never more than marginal."""
 
 
+_CORRECTED = (0, 5, 4)
+"""vLLM of the weeks after Llama 3.1 came out is judged by the first release of Llama-3.1-405B, whose 16 heads of keys
+and values were corrected to 8 in August 2024 (57.75 GiB on each of 8 GPUs in vllm-project/vllm#6746 are of 16)."""
+
+
 class NoFitError(ValueError):
     """A question that has no answer: an unknown engine, or a request length nobody gave."""
 
@@ -97,16 +102,25 @@ def fit(model: Model, demand: Demand, gpu: GpuMemory) -> Fit:
     if not longest:
         raise NoFitError(f"the context of {model.name} is not in the catalog; say how long a request is at most")
     tokens = demand.cache_tokens or longest
+    early = _first_release(model)
+    if early and demand.engine == "vllm" and version_of(demand.version) < _CORRECTED:
+        return _judge(early, demand, gpu, longest, tokens)
     judged = _judge(model, demand, gpu, longest, tokens)
-    if model.early_kv_heads and judged.verdict == "fits":
-        early = replace(model, kv_heads=model.early_kv_heads, early_kv_heads=0)
-        if _judge(early, demand, gpu, longest, tokens).verdict != "fits":
-            reason = (
-                f"its first release had {model.early_kv_heads} heads of keys and values, twice the cache, "
-                "and does not fit: pin a later revision"
-            )
-            return replace(judged, verdict="marginal", reasons=(reason,))
+    if early and judged.verdict == "fits" and _judge(early, demand, gpu, longest, tokens).verdict != "fits":
+        reason = (
+            f"its first release had {model.early_kv_heads} heads of keys and values, twice the cache, "
+            "and does not fit: pin a later revision"
+        )
+        return replace(judged, verdict="marginal", reasons=(reason,))
     return judged
+
+
+def _first_release(model: Model) -> Model | None:
+    """The model as it first came out, where it had more heads of keys and values, each stored several times."""
+    if not model.early_kv_heads:
+        return None
+    more = (model.early_kv_heads - model.kv_heads) * 2 * model.head_dim * model.hidden * model.layers
+    return replace(model, kv_heads=model.early_kv_heads, early_kv_heads=0, parameters=model.parameters + more)
 
 
 def _default_request(model: Model, demand: Demand, gpu: GpuMemory) -> int:
@@ -117,7 +131,7 @@ def _default_request(model: Model, demand: Demand, gpu: GpuMemory) -> int:
     if demand.engine != "tgi" or not model.context:
         return model.context
     if version_of(demand.version) < tgi.SIZES_ITSELF:
-        return min(model.context, 4096)
+        return min(model.context, tgi.OLD_CONTEXT)
     return min(model.context, tgi.prefill_tokens(model, demand, gpu, model.context) + 1)
 
 

@@ -20,6 +20,8 @@ from .weights import extra_bytes, parts_of, weight_bytes
 
 SIZES_ITSELF: Version = (3,)
 """From here on it works out the longest request and prefill from the GPU."""
+OLD_CONTEXT = 4096
+"""What TGI 2 takes of a longer context unless it is told otherwise (launcher/src/main.rs@v2.4.0)."""
 _GRAPHS = 6
 """Batches of 1, 2, 4, 8, 16 and 32 (launcher/src/main.rs cuda_graphs)."""
 _TERAFLOPS = {"T4": 65, "L4": 121, "A10G": 125, "L40S": 363, "A100": 312, "H100": 900, "H200": 989, "RTX 4090": 82}
@@ -61,8 +63,14 @@ def budget(model: Model, demand: Demand, gpu: GpuMemory, request_tokens: int) ->
 
 def batch_tokens(demand: Demand, prefill: int, request_tokens: int) -> int:
     """Tokens that the requests of the warm-up batch may grow to: as many as the prefill takes, each with its answer."""
-    longest = min(demand.input_tokens or request_tokens - 1, prefill) or 1
+    longest = min(input_tokens(demand, request_tokens), prefill) or 1
     return ceil(prefill / longest) * request_tokens
+
+
+def input_tokens(demand: Demand, request_tokens: int) -> int:
+    """The longest prompt: as set, otherwise one less than the request; before 3.0 4095 at most."""
+    most = request_tokens if version_of(demand.version) >= SIZES_ITSELF else min(request_tokens, OLD_CONTEXT)
+    return demand.input_tokens or most - 1
 
 
 def prefill_tokens(model: Model, demand: Demand, gpu: GpuMemory, request_tokens: int) -> int:
@@ -74,7 +82,7 @@ def prefill_tokens(model: Model, demand: Demand, gpu: GpuMemory, request_tokens:
     if demand.step_tokens:
         return demand.step_tokens
     if version_of(demand.version) < SIZES_ITSELF:
-        return (demand.input_tokens or request_tokens - 1) + 50
+        return input_tokens(demand, request_tokens) + 50
     busy = 4096
     flops = next((value for name, value in _TERAFLOPS.items() if gpu.name.startswith(name)), None)
     if flops and not model.vision_parameters and model.head_dim:

@@ -103,9 +103,6 @@ class Report:
         model, gpu = self.model, self.gpu
         if total := self.row["gpu_total_gib"]:
             gpu = replace(gpu, bytes=float(total) * GIB)
-        if heads := self.get("kv_heads"):
-            extra = model.layers * 2 * (int(heads) - model.kv_heads) * model.head_dim * model.hidden
-            model = replace(model, kv_heads=int(heads), early_kv_heads=0, parameters=model.parameters + extra)
         return fit(model, self.demand, gpu)
 
     @property
@@ -128,9 +125,16 @@ class Report:
 
 
 @cache
+def readings() -> tuple[dict[str, str], ...]:
+    """What of a row is read otherwise than it stands, and why."""
+    return tuple(_table("readings.tsv"))
+
+
+@cache
 def reports() -> tuple[Report, ...]:
+    """Every row."""
     notes: dict[str, dict[str, str]] = {}
-    for row in _table("readings.tsv"):
+    for row in readings():
         notes.setdefault(row["report_id"], {})[row["field"]] = row["reading"]
     return tuple(Report(row, notes.get(row["report_id"], {})) for row in _table("fit_reports.tsv"))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from components.catalog.gpu_memory import GpuMemory, find_gpu, gpu_memories
@@ -39,10 +41,9 @@ def hardware(name: str) -> GpuMemory:
     return found
 
 
-def asked(model: str, gpu: str, engine: str = "vllm", **settings: object) -> Fit:
-    return fit(
-        known(model), Demand(**{"engine": engine, "version": "0.24.0", "model": model, **settings}), hardware(gpu)
-    )  # type: ignore[arg-type]
+def asked(model: str, gpu: str, engine: str = "vllm", **asks: Any) -> Fit:
+    demand = Demand(**{"engine": engine, "version": "0.24.0", "model": model, **asks})
+    return fit(known(model), demand, hardware(gpu))
 
 
 @given(WRITERS, GPUS, st.tuples(ENGINES, VERSIONS), TOKENS, st.integers(1, 50_000))
@@ -117,6 +118,7 @@ def test_parts_add_up(model: Model, gpu: GpuMemory, engine: str, tokens: int) ->
         assert made.taken <= gpu.bytes * 1.02 or engine != "tgi"
 
 
+@hypothesis(deadline=None, max_examples=50)
 @given(WRITERS, GPUS, ENGINES, st.sampled_from([4096, 32768]))
 def test_every_remedy_was_found_to_fit(model: Model, gpu: GpuMemory, engine: str, tokens: int) -> None:
     made = fit(model, Demand(engine, "", model.name, request_tokens=tokens), gpu)
@@ -215,7 +217,7 @@ def test_stages_are_refused_where_there_are_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gpu", "settings", "words"),
+    ("gpu", "asks", "words"),
     [
         ("nvidia-tesla-t4", {"dtype": "bfloat16"}, "bfloat16 needs compute capability 8.0"),
         ("nvidia-tesla-t4", {"quantization": "mxfp4"}, "compute capability 8.0"),
@@ -224,8 +226,9 @@ def test_stages_are_refused_where_there_are_none() -> None:
         ("nvidia-l4", {"quantization": "exl2"}, "vllm has no exl2"),
     ],
 )
-def test_a_gpu_that_cannot_run_a_format_is_told_why(gpu: str, settings: dict[str, str], words: str) -> None:
-    made = asked("Qwen/Qwen2.5-1.5B-Instruct", gpu, **{"engine": "vllm", "request_tokens": 4096, **settings})  # type: ignore[arg-type]
+def test_a_gpu_that_cannot_run_a_format_is_told_why(gpu: str, asks: dict[str, str], words: str) -> None:
+    settings: dict[str, Any] = {"engine": "vllm", "request_tokens": 4096, **asks}
+    made = asked("Qwen/Qwen2.5-1.5B-Instruct", gpu, **settings)
     assert words in made.unsupported
     assert bool(made.unsupported) == bool(words)
 
