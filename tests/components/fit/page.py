@@ -22,8 +22,8 @@ _MISSES = {
     "F358": "Refused: 28,416 of 32,768 tokens. The manifest sets no utilization that the collection recorded; at 0.95 "
     "instead of the default 0.9 the cache holds them. It is published, not measured.",
     "F016": "The cache is 5 % smaller than logged. The checkpoint of that week had 16 heads of keys and values, and "
-    "vLLM before 0.5.4 is judged by it. NCCL's buffers for NVLink SHARP (2.25 GiB) are counted for one communicator, the "
-    "fewest there are, and what else eight GPUs take beside PyTorch by SGLang's rule, 1 GiB.",
+    "vLLM before 0.5.4 is judged by it. NCCL's buffers for NVLink SHARP (2.25 GiB) are counted for one communicator, "
+    "the fewest there are, and what else eight GPUs take beside PyTorch by SGLang's rule, 1 GiB.",
     "F032": "TGI 2.4 sized the cache itself and ran out of memory later, in use. The calculator finds 5 % fewer tokens "
     "and refuses the 30,816; at TGI 3.3's own reserve of a tenth it would not have taken them either.",
     "F043": "6 % fewer tokens than logged: the row's activations are 0.22 GiB, half of what 256 sequences give.",
