@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..catalog.models import Model
+from .shape import Model
 
 
 @dataclass(frozen=True, slots=True)

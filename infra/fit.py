@@ -11,8 +11,8 @@ from components.catalog.formats import dtype as known_dtype
 from components.catalog.formats import methods, weight_format, weight_formats
 from components.catalog.gpu_memory import GpuMemory, find_gpu, gpu_memories, meant_gpu
 from components.catalog.models import Model, find_model, meant_model
+from components.demand import Demand
 from components.errors import did_you_mean
-from components.fit.demand import Demand
 from components.fit.fit import ENGINES, Fit, fit, shards_that_work
 from components.fit.remedies import Remedy, remedies
 from components.quantity import GIB

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..catalog.engine_memory import fact, version_of
 from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
-from .demand import Demand
+from ..demand import Demand
 
 _HIDDEN_STATES = 4
 """Hidden states alive in the feed-forward layer: its input, its output, the residual, and the layer's own input, which

@@ -14,9 +14,9 @@ from ..catalog.formats import dtype as known_dtype
 from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
 from ..catalog.table import rows
+from ..demand import Demand
 from . import sglang, tei, tgi, vllm
 from .budget import Budget
-from .demand import Demand
 from .kv_cache import held_tokens, page_tokens, request_bytes, token_bytes
 from .sharding import possible_shards, shard_misfit
 from .weights import format_of

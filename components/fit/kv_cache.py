@@ -8,7 +8,7 @@ from ..catalog.engine_memory import version_of
 from ..catalog.formats import dtype as known_dtype
 from ..catalog.formats import dtype_bytes
 from ..catalog.models import Model, find_model
-from .demand import Demand
+from ..demand import Demand
 
 _MLA_HEAD = 256
 """TGI pads the heads of DeepSeek to this width and caches all of them (server/text_generation_server/models/

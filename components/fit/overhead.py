@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..catalog.engine_memory import fact, version_of
 from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
+from ..demand import Demand
 from .activations import forward_bytes
-from .demand import Demand
 
 _HOPPER = (9, 0)
 _NVLS_FROM = 3

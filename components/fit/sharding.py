@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..catalog.models import Model
-from .demand import Demand
+from ..demand import Demand
 
 MOST = 16
 """Most GPUs of one machine type (a2-megagpu-16g)."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
+from ..demand import Demand
 from .activations import forward_bytes, workspace_bytes
 from .budget import Budget
-from .demand import Demand
 from .overhead import context_bytes, non_torch_bytes
 from .weights import weight_bytes
 

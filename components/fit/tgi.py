@@ -11,9 +11,9 @@ from math import ceil
 from ..catalog.engine_memory import Version, fact, version_of
 from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
+from ..demand import Demand
 from .activations import forward_bytes, prefill_logits_bytes, workspace_bytes
 from .budget import Budget
-from .demand import Demand
 from .kv_cache import token_bytes
 from .overhead import context_bytes, non_torch_bytes
 from .weights import extra_bytes, parts_of, weight_bytes

@@ -9,10 +9,10 @@ from __future__ import annotations
 from ..catalog.engine_memory import Version, fact, version_of
 from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
+from ..demand import Demand
 from ..quantity import GIB
 from .activations import forward_bytes, sampler_bytes, workspace_bytes
 from .budget import Budget
-from .demand import Demand
 from .overhead import context_bytes, graph_bytes, non_torch_bytes
 from .weights import extra_bytes, weight_bytes
 

@@ -8,7 +8,7 @@ from math import ceil
 from ..catalog.formats import WeightFormat, dtype_bytes, weight_format, weight_formats
 from ..catalog.formats import dtype as known_dtype
 from ..catalog.models import Model, find_model
-from .demand import Demand
+from ..demand import Demand
 
 
 @dataclass(frozen=True, slots=True)

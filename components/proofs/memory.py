@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..catalog.gpu_memory import GpuMemory, gpu_memory
 from ..catalog.models import Model, find_model, meant_model
-from ..fit.demand import Demand
+from ..demand import Demand
 from ..fit.fit import Fit, NoFitError, fit, shards_that_work
 from ..fit.remedies import remedies
 from ..gpu.node_pool import ACCELERATOR_LABEL

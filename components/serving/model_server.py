@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..demand import Demand
 from ..errors import ConfigError, MisfitError, Problem
-from ..fit.demand import Demand
 from ..manifest import metadata, object_item, without_none
 from ..monitoring.scrape import scrape_item, scraper_namespace
 from ..names import physical_name

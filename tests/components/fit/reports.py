@@ -10,7 +10,7 @@ from pathlib import Path
 
 from components.catalog.gpu_memory import GpuMemory, find_gpu
 from components.catalog.models import Model, find_model
-from components.fit.demand import Demand
+from components.demand import Demand
 from components.fit.fit import Fit, fit
 from components.quantity import GIB
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from components.catalog.gpu_memory import GpuMemory, find_gpu, gpu_memories
 from components.catalog.models import Model, find_model, models
+from components.demand import Demand
 from components.fit.architecture import ArchitectureConfig
-from components.fit.demand import Demand
 from components.fit.fit import Fit, NoFitError, fit
 from components.fit.kv_cache import held_tokens, page_tokens, request_bytes, token_bytes
 from components.fit.remedies import remedies

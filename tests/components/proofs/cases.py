@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from components.demand import Demand
 from components.fit.architecture import ArchitectureConfig
-from components.fit.demand import Demand
 from components.manifest import object_item
 from components.plan import Part, Plan
 from components.tenancy.namespace import NamespaceConfig, namespace
