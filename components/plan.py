@@ -192,6 +192,7 @@ class NodeShape:
         provisioning: `on-demand`, `spot`, `flex-start` or `reservation`.
         accelerator: GKE's name of the GPU, empty for a pool without one.
         path: where the pool stands in the stack file.
+        notice_seconds: what ordinary pods are left when the cloud takes a node back; `None` where it takes none.
     """
 
     pool: str
@@ -204,6 +205,7 @@ class NodeShape:
     provisioning: str
     accelerator: str = ""
     path: tuple[str | int, ...] = ()
+    notice_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,8 @@ def pod_template(
         notes["inference/model-revision"] = config.revision
     if launch.min_compute_capability:
         notes["inference/min-compute-capability"] = f"{launch.min_compute_capability:.1f}"
+    if isinstance(config.cache, ExistingClaim) and config.cache.access_mode == "ReadWriteOnce":
+        notes[cache.CLAIM_MODE] = config.cache.access_mode
     notes["inference/model"] = config.model
     token_volumes = list(token.volumes) if token and launch.token_env else []
     spec = without_none(
