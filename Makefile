@@ -49,6 +49,7 @@ docs: .venv/.dev schema ## Write what is generated: schema, components.md, the p
 	@$(BIN)/infra graph prod --output docs/images/prod.svg
 	@$(BIN)/python -m infra.components_doc
 	@$(BIN)/python -m tests.components.proofs.test_pages
+	@$(BIN)/python -m tests.components.fit.page
 	@$(BIN)/python -m infra.readme
 
 lock: .venv/.dev ## Look for newer versions of all packages, and lock them with hashes

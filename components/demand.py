@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .shape import Model
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:
@@ -15,11 +17,13 @@ class Demand:
         model: the model's repository on the Hugging Face Hub.
         tensor_parallel: GPUs that every layer is split over.
         pipeline_parallel: groups of consecutive layers, each on GPUs of its own.
+        data_parallel: copies of the attention layers, each on GPUs of its own; experts are split over all of them.
         quantization: how weights are stored, in the engine's own word, such as `awq` or `bitsandbytes-nf4`.
         dtype: data type of weights that are not quantized: `float16`, `bfloat16` or `float32`.
         kv_cache_dtype: data type of the KV cache, such as `fp8_e4m3fn`.
         memory_fraction: share of a GPU's memory that the engine may take, above 0, at most 1.
         request_tokens: longest prompt and answer of one request together, in tokens.
+        input_tokens: longest prompt of one request, in tokens.
         step_tokens: most tokens that one forward step works on.
         cache_tokens: tokens that the KV cache must hold, of all requests together.
         requests: requests that run at the same time.
@@ -27,6 +31,7 @@ class Demand:
         adapters: LoRA adapters in GPU memory at the same time.
         adapter_rank: the highest rank of those adapters.
         draft_model: the smaller model of speculative decoding, loaded beside the other.
+        architecture: the model's shape where the stack gives it; `None` looks it up in the catalog.
     """
 
     engine: str
@@ -34,11 +39,13 @@ class Demand:
     model: str
     tensor_parallel: int = 1
     pipeline_parallel: int = 1
+    data_parallel: int = 1
     quantization: str | None = None
     dtype: str | None = None
     kv_cache_dtype: str | None = None
     memory_fraction: float | None = None
     request_tokens: int | None = None
+    input_tokens: int | None = None
     step_tokens: int | None = None
     cache_tokens: int | None = None
     requests: int | None = None
@@ -46,3 +53,9 @@ class Demand:
     adapters: int = 0
     adapter_rank: int = 0
     draft_model: str | None = None
+    architecture: Model | None = None
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of one replica."""
+        return self.tensor_parallel * self.pipeline_parallel * self.data_parallel

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from . import catalog_commands
 from .environments import Loaded, UsageError, environment_paths, find_root, load, need_project
 from .report import (
     BAD_INPUT,
@@ -49,6 +50,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=False,
 )
+
+
+catalog_commands.register(app)
 
 
 def _day(text: str) -> date:
@@ -126,7 +130,10 @@ def check(
         raise UsageError("give environments or --stack FILE, not both")
     checks = [_check(name, path, project, today) for name, path, project in _files(names, stack)]
     if style == "json":
-        say(json.dumps({"environments": [as_json(checked) for checked in checks]}, indent=2, ensure_ascii=False))
+        from .memory import memory_json  # noqa: PLC0415 - only where it is told
+
+        told = [as_json(one) | {"memory": memory_json(one.loaded.plan) if one.loaded else []} for one in checks]
+        say(json.dumps({"environments": told}, indent=2, ensure_ascii=False))
     _print_problems(checks, short=style != "table")
     if style == "json":
         return worst(checks)
@@ -137,6 +144,7 @@ def check(
     if style == "table":
         if any(checked.findings for checked in checks):
             say()
+        _say_memory(checks)
         for checked in checks:
             for line in cold_start_lines(checked, paint):
                 say(line)
@@ -292,6 +300,14 @@ def _print_problems(checks: Sequence[Checked], *, short: bool) -> None:
     for checked in checks:
         for line in problem_lines(checked, paint, short=short):
             complain(line)
+
+
+def _say_memory(checks: Sequence[Checked]) -> None:
+    from .memory import memory_lines  # noqa: PLC0415 - only where it is told
+
+    for checked in checks:
+        for line in memory_lines(checked.name, checked.loaded.plan) if checked.loaded else ():
+            say(printable(line))
 
 
 def _write(output: Path | None, text: str) -> None:

@@ -12,6 +12,7 @@ from .rule import Rule
 FIX = "Fix:"
 """Begins the paragraph of a docstring that says what to do."""
 _PROOFS = {
+    "memory fit": "models that do not fit the GPUs they may land on",
     "scheduling": "a pod no node can hold, and pools too small for all",
     "rollout": "updates that never finish, volumes and nodes that pods cannot share or leave, requests that are cut",
     "loading": "weights that cannot be mounted, and pods given less time than theirs take to load",

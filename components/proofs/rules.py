@@ -13,6 +13,7 @@ from . import (
     hardening,
     images,
     loading,
+    memory,
     names,
     rollout,
     scheduling,
@@ -24,7 +25,21 @@ from .finding import Finding
 from .index import Index
 from .rule import Rule
 
-_MODULES = (names, scheduling, gpus, capacity, loading, rollout, volumes, drains, services, traffic, hardening, images)
+_MODULES = (
+    names,
+    memory,
+    scheduling,
+    gpus,
+    capacity,
+    loading,
+    rollout,
+    volumes,
+    drains,
+    services,
+    traffic,
+    hardening,
+    images,
+)
 RULES: Mapping[str, Rule] = MappingProxyType({rule.id: rule for module in _MODULES for rule in module.RULES})
 """Every rule by its id, in the order they are told where the plan does not decide."""
 

@@ -26,6 +26,7 @@ from ..config import (
     patterned,
 )
 from ..errors import PLAINTEXT_ADVICE, MisfitError, Problem, states_secret
+from ..fit.architecture import ArchitectureConfig
 from ..quantity import number
 from ..scaling.autoscaler import AutoscalingConfig
 from ..traffic.service import ServiceConfig
@@ -120,6 +121,8 @@ class ModelServerConfig(Config):
     """Its revision; 40 digits of a commit pin it. Omitted: whatever main is at start, which is warned about."""
     engine: EngineConfig
     """What serves it."""
+    architecture: ArchitectureConfig | None = None
+    """The model's shape, by which it is proved to fit its GPUs. Omitted: the catalog's (`infra models`)."""
     namespace: DnsLabel = "inference"
     """Namespace of every object. Omitted: inference."""
     runs_on: tuple[DnsLabel, ...] = ()

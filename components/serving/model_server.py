@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..demand import Demand
 from ..errors import ConfigError, MisfitError, Problem
 from ..manifest import metadata, object_item, without_none
 from ..monitoring.scrape import scrape_item, scraper_namespace
@@ -120,7 +121,9 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
         site.after,
         site.path,
         siblings=tuple(sorted(SERVER_KINDS - {kind})),
-        demands={track.role("deployment"): launch.demand for track, launch in runs if launch.demand},
+        demands={
+            track.role("deployment"): _demand(track.config, launch.demand) for track, launch in runs if launch.demand
+        },
     )
 
 
@@ -202,6 +205,13 @@ def _downloads(
         job = download.job(after=(*after, *(item.role for item in around)))
         jobs[job.role] = job
     return [*around, *jobs.values()]
+
+
+def _demand(config: ModelServerConfig, demand: Demand) -> Demand:
+    """What the engine asks of GPU memory, with the shape of the model where the configuration gives it."""
+    if config.architecture is None:
+        return demand
+    return replace(demand, architecture=config.architecture.model(config.model))
 
 
 def _launch(config: ModelServerConfig, site: Site) -> Launch:

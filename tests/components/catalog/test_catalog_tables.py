@@ -30,6 +30,16 @@ TABLES = (
     "image_sizes",
     "hyperdisk_ml_machines",
     "weights",
+    "models",
+    "model_variants",
+    "gpu_memory",
+    "weight_formats",
+    "quantizations",
+    "dtypes",
+    "engine_memory",
+    "engine_releases",
+    "memory_defects",
+    "prices",
 )
 MACHINES = st.sampled_from(sorted(machine_types()))
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from components.demand import Demand
+from components.fit.architecture import ArchitectureConfig
 from components.manifest import object_item
 from components.plan import Part, Plan
 from components.tenancy.namespace import NamespaceConfig, namespace
@@ -108,7 +110,38 @@ def _impatient(minutes: int) -> dict[str, Any]:
     return {**CUSTOM, "probes": {"startup": {"period_seconds": 2, "failure_threshold": minutes * 3}}}
 
 
+UNKNOWN = "acme/chat-7b"
+SHAPE = ArchitectureConfig(
+    num_hidden_layers=32,
+    hidden_size=4096,
+    intermediate_size=11008,
+    num_attention_heads=32,
+    vocab_size=32000,
+    max_position_embeddings=4096,
+)
+
+
+def asking(*, on: tuple[str, ...] = ("l4",), **demand: Any) -> Plan:
+    """The sound plan whose `llama` asks for GPU memory like this."""
+    settings = {"engine": "vllm", "version": "0.24.0", "model": "Qwen/Qwen3-8B", "request_tokens": 8192}
+    asked = {"deployment": Demand(**{**settings, **demand})}
+    return exchanged(sound(), "ModelServer/llama", replace(serving("llama", on), demands=asked))
+
+
 CASES = (
+    Case("memory-does-not-fit", lambda: asking(request_tokens=32768), asking),
+    Case("memory-marginal", lambda: asking(memory_fraction=1.0), lambda: asking(memory_fraction=0.9)),
+    Case(
+        "unknown-model",
+        lambda: asking(model=UNKNOWN, request_tokens=4096),
+        lambda: asking(model=UNKNOWN, request_tokens=4096, architecture=SHAPE.model(UNKNOWN)),
+    ),
+    Case("impossible-shards", lambda: asking(tensor_parallel=3), lambda: asking(tensor_parallel=4)),
+    Case(
+        "quantization-unsupported",
+        lambda: asking(on=("t4",), model="Qwen/Qwen2.5-1.5B-Instruct", dtype="bfloat16"),
+        lambda: asking(on=("t4",), model="Qwen/Qwen2.5-1.5B-Instruct", dtype="float16"),
+    ),
     Case("duplicate-component", lambda: added(sound(), serving("llama"))),
     Case(
         "duplicate-object",

@@ -1,0 +1,63 @@
+"""What engines do with GPU memory, version by version: shares, buffers and what comes on top, each with its source."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from .table import rows
+
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+Version = tuple[int, ...]
+NEWEST: Version = (9999,)
+"""Stands for a version that nobody gave: the newest one's behaviour is assumed."""
+
+
+@cache
+def version_of(text: str) -> Version:
+    """The numbers a version begins with: `v0.11.1` and `0.11-era` give (0, 11, 1) and (0, 11); else `NEWEST`."""
+    found = re.match(r"v?(\d+(?:\.\d+)+)", text)
+    return _numbers(found[1]) if found else NEWEST
+
+
+def release(engine: str, text: str) -> str:
+    """The version that a date stands for: `Nov-2024` or `2024` is the newest the table has from before it ended.
+
+    A year stands for its first months. What is no date is returned as it is.
+    """
+    found = re.fullmatch(r"(?:([A-Z][a-z]{2})-)?(20\d\d)", text)
+    if found is None:
+        return text
+    month = f"{_MONTHS.index(found[1]) // 3 + 1:02}" if (found[1] or "?") in _MONTHS else "03"
+    known = [
+        row["version"]
+        for row in rows("engine_releases")
+        if row["engine"] == engine and row["date"] <= f"{found[2]}-{month}-31"
+    ]
+    return known[-1] if known else text
+
+
+@cache
+def fact(engine: str, name: str, version: Version = NEWEST) -> float:
+    """A number of the table as it was at a version.
+
+    Raises:
+        KeyError: when the table has none.
+    """
+    best: tuple[Version, float] | None = None
+    for row in rows("engine_memory"):
+        if (row["engine"], row["fact"]) == (engine, name):
+            since = _numbers(row["since"])
+            if since <= version and (best is None or since >= best[0]):
+                best = (since, float(row["value"]))
+    if best is None:
+        raise KeyError(f"{engine} {name}")
+    return best[1]
+
+
+def _numbers(text: str) -> Version:
+    """The numbers of a version without closing zeros, so that 0.6 is 0.6.0."""
+    numbers = [int(number) for number in text.split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers)

@@ -1,0 +1,252 @@
+"""Whether a model fits: what takes how much of each GPU, how much is left, and what would fit at most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import floor
+from typing import Literal
+
+from ..catalog.engine_memory import fact, version_of
+from ..catalog.formats import Capability, dtype_capability, methods, weight_formats
+from ..catalog.formats import dtype as known_dtype
+from ..catalog.gpu_memory import GpuMemory
+from ..catalog.models import Model
+from ..catalog.table import rows
+from ..demand import Demand
+from . import sglang, tei, tgi, vllm
+from .budget import Budget
+from .kv_cache import held_tokens, page_tokens, request_bytes, token_bytes
+from .sharding import possible_shards, shard_misfit
+from .weights import format_of
+
+Verdict = Literal["fits", "marginal", "does not fit"]
+_BUDGETS: Mapping[str, Callable[[Model, Demand, GpuMemory, int], Budget]] = {
+    "vllm": vllm.budget,
+    "tgi": tgi.budget,
+    "sglang": sglang.budget,
+    "tei": tei.budget,
+}
+ENGINES = tuple(_BUDGETS)
+"""The engines whose memory is known."""
+_MODELLED_SINCE = {"tgi": (2,), "vllm": (0, 2), "sglang": (0, 4)}
+"""Versions before these were not read: a fit there is never more than marginal."""
+
+
+_CORRECTED = (0, 5, 4)
+"""vLLM of the weeks after Llama 3.1 came out is judged by the first release of Llama-3.1-405B, whose 16 heads of keys
+and values were corrected to 8 in August 2024 (57.75 GiB on each of 8 GPUs in vllm-project/vllm#6746 are of 16)."""
+
+
+class NoFitError(ValueError):
+    """A question that has no answer: an unknown engine, or a request length nobody gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What became of one model on one kind of GPU. Bytes are of the fullest GPU.
+
+    Attributes:
+        model: what is served.
+        demand: how.
+        gpu: on what.
+        budget: how the engine divides the GPU.
+        needed: bytes of cache that are asked for.
+        request_tokens: the longest request that was assumed.
+        cache_tokens: tokens asked for, of all requests together.
+        held_tokens: tokens the cache holds; the largest `max_batch_total_tokens`.
+        concurrency: longest requests the cache holds at the same time.
+        verdict: whether it fits.
+        reasons: why it does not, or only just; empty when it fits.
+        unsupported: why the GPU cannot run the quantization or data type; empty when it can.
+        misfit: why the model cannot be split so; empty when it can.
+    """
+
+    model: Model
+    demand: Demand
+    gpu: GpuMemory
+    budget: Budget
+    needed: float
+    request_tokens: int
+    cache_tokens: int
+    held_tokens: int
+    concurrency: int
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    unsupported: str = ""
+    misfit: str = ""
+
+    @property
+    def taken(self) -> float:
+        """Bytes in use with the cache that is asked for."""
+        budget = self.budget
+        return budget.weights + budget.activations + budget.overhead + budget.graphs + self.needed
+
+    @property
+    def headroom(self) -> float:
+        """Bytes of cache beyond what is asked for; negative when it does not fit."""
+        return self.budget.cache - self.needed
+
+
+@lru_cache(maxsize=4096)
+def fit(model: Model, demand: Demand, gpu: GpuMemory) -> Fit:
+    """Judge one replica of a model on GPUs of one kind.
+
+    Raises:
+        NoFitError: for an engine nobody modelled, and where nothing says how long a request is.
+    """
+    if demand.engine not in _BUDGETS:
+        raise NoFitError(f"how {demand.engine} divides a GPU's memory is not known; known are {', '.join(ENGINES)}")
+    longest = demand.request_tokens or _default_request(model, demand, gpu)
+    if not longest:
+        raise NoFitError(f"the context of {model.name} is not in the catalog; say how long a request is at most")
+    tokens = demand.cache_tokens or longest
+    early = _first_release(model)
+    if early and demand.engine == "vllm" and version_of(demand.version) < _CORRECTED:
+        return _judge(early, demand, gpu, longest, tokens)
+    judged = _judge(model, demand, gpu, longest, tokens)
+    if early and judged.verdict == "fits" and _judge(early, demand, gpu, longest, tokens).verdict != "fits":
+        reason = (
+            f"its first release had {model.early_kv_heads} heads of keys and values, twice the cache, "
+            "and does not fit: pin a later revision"
+        )
+        return replace(judged, verdict="marginal", reasons=(reason,))
+    return judged
+
+
+def _first_release(model: Model) -> Model | None:
+    """The model as it first came out, where it had more heads of keys and values, each stored several times."""
+    if not model.early_kv_heads:
+        return None
+    more = (model.early_kv_heads - model.kv_heads) * 2 * model.head_dim * model.hidden * model.layers
+    return replace(model, kv_heads=model.early_kv_heads, early_kv_heads=0, parameters=model.parameters + more)
+
+
+def _default_request(model: Model, demand: Demand, gpu: GpuMemory) -> int:
+    """The longest request where nobody says: the model's context.
+
+    TGI 2 takes 4096 at most (launcher/src/main.rs@v2.4.0), TGI 3 as many as it finds room for, and at least a prefill.
+    """
+    if demand.engine != "tgi" or not model.context:
+        return model.context
+    if version_of(demand.version) < tgi.SIZES_ITSELF:
+        return min(model.context, tgi.OLD_CONTEXT)
+    return min(model.context, tgi.prefill_tokens(model, demand, gpu, model.context) + 1)
+
+
+def _judge(model: Model, demand: Demand, gpu: GpuMemory, longest: int, tokens: int) -> Fit:
+    budget = _BUDGETS[demand.engine](model, demand, gpu, longest)
+    one = request_bytes(model, demand, longest, budget.step_tokens)
+    whole, rest = divmod(tokens, longest)
+    needed = whole * one + (request_bytes(model, demand, rest, budget.step_tokens) if rest else 0.0)
+    made = Fit(
+        model=model,
+        demand=demand,
+        gpu=gpu,
+        budget=budget,
+        needed=needed,
+        request_tokens=longest,
+        cache_tokens=tokens,
+        held_tokens=held_tokens(model, demand, budget.cache),
+        concurrency=max(0, floor(budget.cache / one)) if one else 0,
+        verdict="fits",
+        unsupported=_unsupported(model, demand, gpu) or "",
+        misfit=shard_misfit(model, demand) or "",
+    )
+    verdict, reasons = _verdict(made)
+    return replace(made, verdict=verdict, reasons=reasons)
+
+
+def _verdict(made: Fit) -> tuple[Verdict, tuple[str, ...]]:
+    budget, model, demand = made.budget, made.model, made.demand
+    if made.misfit or made.unsupported:
+        return "does not fit", tuple(filter(None, (made.misfit, made.unsupported)))
+    if budget.weights + budget.overhead > budget.share:
+        return "does not fit", ("the weights alone are more than the engine may take",)
+    if budget.cache < 0:
+        return "does not fit", ("nothing is left for the cache of keys and values",)
+    if made.headroom < 0 and demand.engine == "sglang" and not (demand.request_tokens or demand.cache_tokens):
+        return "marginal", (f"of a context of {made.request_tokens:,} tokens the cache holds {made.held_tokens:,}",)
+    if made.headroom < 0:
+        return "does not fit", (f"the cache holds {made.held_tokens:,} tokens, {made.cache_tokens:,} are asked for",)
+    return ("marginal", reasons) if (reasons := tuple(_doubts(made, budget, model, demand))) else ("fits", ())
+
+
+def _doubts(made: Fit, budget: Budget, model: Model, demand: Demand) -> list[str]:
+    found = []
+    version = version_of(demand.version)
+    if version < _MODELLED_SINCE.get(demand.engine, ()):
+        found.append(f"{demand.engine} {demand.version} is older than the versions that were read")
+    free = budget.total - budget.share
+    if budget.uncounted > free and demand.engine != "tgi":
+        found.append(
+            f"what {demand.engine} does not count, {_gib(budget.uncounted)}, is more than the {_gib(free)} it leaves"
+        )
+    if demand.engine == "tgi" and budget.kept_free > 0:
+        left = budget.share - made.taken
+        if left < budget.kept_free:
+            found.append(
+                f"{_gib(left)} stay free; tgi 3.3 keeps {_gib(budget.kept_free)} free for what comes up under load"
+            )
+    # TGI that finds out the longest request itself takes a shorter one.
+    sizes_itself = demand.engine == "tgi" and not demand.request_tokens
+    if made.headroom < budget.weights * (fact("any", "weights_factor") - 1) and not sizes_itself:
+        found.append(f"{_gib(made.headroom)} to spare are less than the 2 % by which weights differ from their file")
+    for row in rows("memory_defects"):
+        concerned = row["engine"] == demand.engine and row["model"] in model.name.lower()
+        if concerned and version < version_of(row["before"]) and made.request_tokens >= int(row["min_tokens"]):
+            found.append(f"{row['what']} ({row['source']})")
+    return found
+
+
+def _unsupported(model: Model, demand: Demand, gpu: GpuMemory) -> str | None:
+    has = f"{gpu.compute_capability[0]}.{gpu.compute_capability[1]}"
+    if demand.dtype and (name := known_dtype(demand.dtype)) and gpu.compute_capability < dtype_capability(name):
+        return f"{name} needs compute capability {_text(dtype_capability(name))}; {gpu.name} has {has}: use float16"
+    form = format_of(model, demand)
+    if form is None:
+        return None
+    known = [method for method in methods(demand.engine) if method.format == form.name]
+    version = version_of(demand.version)
+    exact = [method for method in known if method.name == demand.quantization] or known
+    if not exact:
+        # What is stored in the checkpoint is loaded by methods that the catalog may not list.
+        return f"{demand.engine} has no {form.name}" if demand.quantization and methods(demand.engine) else None
+    # Until it is said when a method went, an unnamed version is the newest.
+    there = [method for method in exact if not method.until or version < version_of(method.until)]
+    if not there:
+        return f"{demand.engine} has {exact[0].name} no more from {exact[0].until} on"
+    least = min(method.min_capability for method in there)
+    if gpu.compute_capability < least:
+        return f"{demand.engine} runs {there[0].name} from compute capability {_text(least)} on; {gpu.name} has {has}"
+    return None
+
+
+def runnable_formats(engine: str, version: str, gpu: GpuMemory) -> tuple[tuple[str, bool], ...]:
+    """What an engine can quantize to on a GPU: its own word, and whether weights must be quantized beforehand."""
+    found: dict[str, tuple[str, bool]] = {}
+    for method in methods(engine):
+        fits = gpu.compute_capability >= method.min_capability
+        if fits and not (method.until and version_of(version) >= version_of(method.until)):
+            found.setdefault(method.format, (method.name, weight_formats()[method.format].prequantized))
+    return tuple(found.values())
+
+
+def shards_that_work(model: Model, demand: Demand) -> tuple[int, ...]:
+    """The shard counts an engine takes for a model."""
+    return possible_shards(model, demand)
+
+
+def tokens_bytes(made: Fit, tokens: int) -> float:
+    """Bytes of cache on one GPU for so many tokens."""
+    page = page_tokens(made.demand)
+    return token_bytes(made.model, made.demand) * -(-tokens // page) * page
+
+
+def _gib(amount: float) -> str:
+    return f"{amount / 2**30:.1f} GiB"
+
+
+def _text(capability: Capability) -> str:
+    return f"{capability[0]}.{capability[1]}"
