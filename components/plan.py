@@ -217,12 +217,14 @@ class Plan:
         parts: components; each comes after the parts its `after` names.
         exports: stack outputs.
         nodes: the nodes pods can land on, a shape a pool; pools that exist outside the stack included.
+        nodes_complete: whether the cluster has no other nodes, so that a pod none of them holds waits for ever.
     """
 
     environment: str
     parts: tuple[Part, ...]
     exports: Mapping[str, Any] = field(default_factory=dict)
     nodes: tuple[NodeShape, ...] = ()
+    nodes_complete: bool = False
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

@@ -8,7 +8,7 @@ Flags are those of v3.3.5 to v3.3.7, which do not differ (launcher/src/main.rs, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -17,6 +17,7 @@ from ..catalog import images, metrics
 from ..config import Config, Count, Flag, Image, Number, Seconds, Size, patterned
 from ..errors import MisfitError, Problem
 from .engine import Launch, Probe, Security
+from .flags import FlagHints
 
 REPOSITORY = "ghcr.io/huggingface/text-generation-inference"
 PORT = 8080
@@ -24,23 +25,11 @@ PORT = 8080
 CACHE = "/data"
 _SCRATCH = "/tmp"  # noqa: S108 - a path inside the container, an emptyDir of its own
 
-_NOT_FLAGS = {
-    "flash_attention": "TGI has no --flash-attention; it picks the kernel by GPU; leave it out",
-    "paged_attention": "TGI has no --paged-attention; it picks the kernel by GPU; leave it out",
-    "continuous_batching": "TGI always batches continuously; leave it out",
-    "max_input_length": "it is TGI's old name; write max_input_tokens",
-    "tensor_parallel_size": "that is vLLM's; TGI's is num_shard",
-    "max_model_len": "that is vLLM's; TGI's is max_total_tokens",
-    "gpu_memory_utilization": "that is vLLM's; TGI's is cuda_memory_fraction",
-    "shm_size": "it is Docker's; write shared_memory next to engine",
-    "port": f"the model server serves on {PORT} inside the pod; the Service's port is service.port",
-}
-
 
 class TgiEngine(Config):
     """Text Generation Inference, the flags of its launcher. An omitted one keeps TGI's own default."""
 
-    unknown_field_hints: ClassVar[dict[str, str]] = _NOT_FLAGS
+    unknown_field_hints: ClassVar[Mapping[str, str]] = FlagHints("tgi")
     needs_gpu: ClassVar[bool] = True
 
     kind: Literal["tgi"] = "tgi"
