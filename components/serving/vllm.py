@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import model_validator
@@ -18,6 +18,7 @@ from ..config import Config, Image, patterned
 from ..errors import MisfitError, Problem
 from ..fit.demand import Demand
 from .engine import Launch, Probe, Security
+from .flags import FlagHints, extra_arguments_misfits, release_misfits
 from .vllm_model import VllmModelFlags
 from .vllm_rules import misfits
 from .vllm_running import VllmRunningFlags
@@ -40,38 +41,6 @@ sm_89, sm_90, sm_100, sm_120 (fat binaries of _C_stable_libtorch.abi3.so)."""
 _BFLOAT16_CAPABILITY = 8.0
 """vllm/platforms/cuda.py@0.33.0, check_if_supports_dtype."""
 
-_NOT_FLAGS = {
-    "api_key": "a key must not stand here: keep it in a Secret and write secret_env: {VLLM_API_KEY: {name, key}} next "
-    "to engine",
-    "hf_token": "the Hub's token is the model server's: write hf_token next to engine",
-    "model": "it is the model server's: write model next to engine",
-    "revision": "it is the model server's: write revision next to engine",
-    "download_dir": "the model server's cache is where vLLM keeps models: write cache next to engine",
-    "port": f"the model server serves on {PORT} inside the pod; the Service's port is service.port",
-    "shm_size": "it is Docker's; write shared_memory next to engine",
-    "disable_log_requests": "vLLM dropped it: requests are not logged unless enable_log_requests is true",
-    "swap_space": "vLLM dropped it; kv_offloading_size keeps KV cache in main memory",
-    "task": "vLLM dropped it; write runner, and pooler_config.task for pooling models",
-    "guided_decoding_backend": "it is the old name; write structured_outputs_config.backend",
-    "speculative_model": "it is an old flag; write speculative_config: {method, model, num_speculative_tokens}",
-    "num_speculative_tokens": "write it in speculative_config",
-    "rope_scaling": "vLLM dropped it; write hf_overrides: {rope_parameters: …}",
-    "num_scheduler_steps": "vLLM dropped multi-step scheduling; leave it out",
-    "nnodes": "it is the model server's: write nodes next to engine",
-    "num_shard": "that is TGI's; vLLM's is tensor_parallel_size",
-    "max_total_tokens": "that is TGI's; vLLM's is max_model_len",
-    "max_input_tokens": "that is TGI's; vLLM limits prompt and answer together: max_model_len",
-    "max_concurrent_requests": "that is TGI's; vLLM's is max_num_queued_reqs",
-    "max_batch_prefill_tokens": "that is TGI's; vLLM's is max_num_batched_tokens",
-    "cuda_memory_fraction": "that is TGI's; vLLM's is gpu_memory_utilization",
-    "quantize": "that is TGI's; vLLM's is quantization",
-    "otlp_endpoint": "that is TGI's; vLLM's is otlp_traces_endpoint",
-    "cors_allow_origin": "that is TGI's; vLLM's is allowed_origins",
-    "context_length": "that is SGLang's; vLLM's is max_model_len",
-    "mem_fraction_static": "that is SGLang's; vLLM's is gpu_memory_utilization",
-    "max_running_requests": "that is SGLang's; vLLM's is max_num_seqs",
-    "tp_size": "that is SGLang's; vLLM's is tensor_parallel_size",
-}
 _OURS = frozenset({"kind", "version", "image", "extra_args", "tensor_parallel_size", "pipeline_parallel_size"})
 """Fields that are no flags, or whose flags are always passed."""
 _AS_JSON = frozenset({"allowed_origins", "allowed_methods", "allowed_headers"})
@@ -81,7 +50,7 @@ _WITH_COMMAS = frozenset({"disable_access_log_for_endpoints"})
 class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
     """vLLM, the flags of `vllm serve`. An omitted one keeps vLLM's own default."""
 
-    unknown_field_hints: ClassVar[dict[str, str]] = _NOT_FLAGS
+    unknown_field_hints: ClassVar[Mapping[str, str]] = FlagHints("vllm")
     needs_gpu: ClassVar[bool] = True
 
     kind: Literal["vllm"]
@@ -97,7 +66,8 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
 
     @model_validator(mode="after")
     def _fields_fit(self) -> VllmEngine:
-        MisfitError.raise_all([*self._version_misfits(), *misfits(self)])
+        extra = extra_arguments_misfits("vllm", self.extra_args)
+        MisfitError.raise_all([*self._version_misfits(), *misfits(self), *extra])
         return self
 
     def _version_misfits(self) -> Iterator[Problem]:
@@ -111,6 +81,7 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
         if self.quantization == "bitsandbytes" and release and release >= (0, 30):
             text = 'got "bitsandbytes", which vLLM dropped after 0.24; use fp8 or a model quantized as awq or gptq'
             yield Problem(("quantization",), text)
+        yield from release_misfits("vllm", ".".join(map(str, release or ())), self.model_fields_set)
 
     @property
     def release(self) -> tuple[int, ...] | None:
@@ -127,11 +98,11 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
         return self._launch(model, revision, *self._parallel(gpus, 1))
 
     def _parallel(self, gpus: int, nodes: int) -> tuple[int, int]:
-        """Tensor and pipeline parallel size, which with data_parallel_size use every GPU."""
+        """Tensor and pipeline parallel size, which with data_parallel_size use every GPU; 0 GPUs are not known yet."""
         total, copies = gpus * nodes, self.data_parallel_size or 1
         stages = self.pipeline_parallel_size or nodes
         width = self.tensor_parallel_size or max(1, total // (stages * copies))
-        if width * stages * copies != total:
+        if total and width * stages * copies != total:
             product = f"tensor_parallel_size {width} x pipeline_parallel_size {stages}"
             product += f" x data_parallel_size {copies}" if copies > 1 else ""
             text = f"{product} is {width * stages * copies} GPUs, and the replica has {total}; they must be the same"
@@ -171,7 +142,7 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
         """A flag for every field that is set, in the order of the fields."""
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if name in _OURS or value is None or value == () or value == {}:
+            if name in _OURS or value is None or value in ((), {}):
                 continue
             flag = "--" + name.replace("_", "-")
             if isinstance(value, bool):
@@ -212,7 +183,7 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
             dtype=_DTYPES.get(self.dtype or "auto"),
             kv_cache_dtype=self.kv_cache_dtype if self.kv_cache_dtype != "auto" else None,
             memory_fraction=self.gpu_memory_utilization,
-            request_tokens=self.max_model_len if isinstance(self.max_model_len, int) else None,
+            request_tokens=self.max_model_len if (self.max_model_len or 0) > 0 else None,
             step_tokens=self.max_num_batched_tokens,
             requests=self.max_num_active_seqs or self.max_num_seqs,
             cuda_graphs=not self.enforce_eager,

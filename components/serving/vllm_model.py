@@ -87,8 +87,8 @@ class VllmModelFlags(Config):
     """Details of quantizing while loading: `linear`, `moe`, `ignore`. Omitted: those of the method."""
     allow_deprecated_quantization: Flag = False
     """Load weights in a format that vLLM is about to drop. Omitted: refused."""
-    max_model_len: Count | Literal["auto"] | None = None
-    """Longest prompt plus answer in tokens; `auto` takes what fits the GPU. Omitted: the model's context, and vLLM
+    max_model_len: Annotated[Integer, Field(ge=-1)] | None = None
+    """Longest prompt plus answer in tokens; -1 takes what fits the GPU. Omitted: the model's context, and vLLM
     stops at start when one such request does not fit."""
     tokenizer: HubId | None = None
     """Another repository for the tokenizer. Omitted: the model's."""
@@ -163,6 +163,6 @@ class VllmModelFlags(Config):
     model_loader_extra_config: Json | None = None
     """Settings of that reader, such as the run:ai streamer's concurrency. Omitted: the reader's."""
     safetensors_load_strategy: Literal["lazy", "eager", "prefetch", "torchao"] | None = None
-    """How files are read: mapped, whole, or read ahead. Omitted: mapped, and read ahead from NFS where memory allows."""
+    """How files are read: mapped, whole, or read ahead. Omitted: mapped, and from NFS read ahead where memory allows."""
     ignore_patterns: tuple[str, ...] = ()
     """Files of the repository that are not downloaded. Omitted: original/**/*."""

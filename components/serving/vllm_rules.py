@@ -30,17 +30,20 @@ def misfits(engine: VllmEngine) -> Iterator[Problem]:
 
 
 def _batches(engine: VllmEngine) -> Iterator[Problem]:
-    tokens, requests, length = engine.max_num_batched_tokens, engine.max_num_seqs, engine.max_model_len
+    tokens, requests = engine.max_num_batched_tokens, engine.max_num_seqs
+    length = engine.max_model_len or 0
+    if engine.max_model_len == 0:
+        yield Problem(("max_model_len",), "got 0; write the tokens of one request, or -1 for what fits the GPU")
     if tokens and requests and tokens < requests:
         text = f"got {tokens}; must be at least max_num_seqs, which is {requests}: every request takes a token a step"
         yield Problem(("max_num_batched_tokens",), text)
-    if tokens and isinstance(length, int) and engine.enable_chunked_prefill is False and tokens < length:
+    if tokens and engine.enable_chunked_prefill is False and tokens < length:
         text = f"got {tokens}; without chunked prefill it must hold a whole prompt, max_model_len, which is {length}"
         yield Problem(("max_num_batched_tokens",), text)
     if requests and engine.max_num_active_seqs and engine.max_num_active_seqs > requests:
         text = f"got {engine.max_num_active_seqs}; must be at most max_num_seqs, which is {requests}"
         yield Problem(("max_num_active_seqs",), text)
-    if isinstance(length, int) and (engine.long_prefill_token_threshold or 0) > length:
+    if length > 0 and (engine.long_prefill_token_threshold or 0) > length:
         text = f"got {engine.long_prefill_token_threshold}; must be at most max_model_len, which is {length}"
         yield Problem(("long_prefill_token_threshold",), text)
     if engine.enforce_eager:

@@ -1,5 +1,4 @@
-"""How vLLM runs a model on its GPUs: the flags of parallelism, KV cache, scheduler, graphs, offloading, LoRA and
-speculation.
+"""How vLLM runs a model on its GPUs: parallelism, KV cache, batches, graphs, offloading, adapters, speculation.
 
 Names and defaults are those of `vllm serve` 0.33.0 (wheel vllm 0.33.0: vllm/engine/arg_utils.py, vllm/config/cache.py,
 scheduler.py, parallel.py, offload.py, lora.py, speculative.py).
@@ -140,7 +139,7 @@ class VllmRunningFlags(Config):
     cudagraph_capture_sizes: tuple[Count, ...] = ()
     """Batch sizes that get a CUDA graph. Omitted: 1, 2, 4, 8 and so on, up to max_cudagraph_capture_size."""
     max_cudagraph_capture_size: Count | None = None
-    """Largest batch size that gets one. Omitted: twice max_num_seqs, at most 512."""
+    """Largest batch size that gets one. Omitted: by max_num_seqs and the GPU."""
     compilation_config: Json | None = None
     """Settings of compilation, such as its mode. Omitted: by optimization_level."""
     optimization_level: Annotated[Integer, Field(ge=0, le=3)] | None = None

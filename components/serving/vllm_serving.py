@@ -126,6 +126,8 @@ class VllmServingFlags(Config):
     """Log answers too; needs enable_log_requests. Omitted: not logged."""
     max_log_len: Size | None = None
     """Most characters of a prompt in the log. Omitted: all."""
+    log_level: Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "NOTSET"] | None = None
+    """Level of the engine's log. Omitted: INFO."""
     uvicorn_log_level: Literal["critical", "error", "warning", "info", "debug", "trace"] | None = None
     """Level of the web server's log. Omitted: info."""
     disable_uvicorn_access_log: Flag = False
