@@ -55,7 +55,7 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
 
     kind: Literal["vllm"]
     """The engine's name."""
-    version: Annotated[str, patterned(r"^\w[\w.-]{0,127}$", "an image tag such as v0.30.0-cu129")] = "v0.30.0-cu129"
+    version: Annotated[str, patterned(r"^\w[-\w.]{0,127}$", "an image tag such as v0.30.0-cu129")] = "v0.30.0-cu129"
     """Image tag. Omitted: v0.30.0-cu129, whose CUDA 12.9 runs on NVIDIA drivers from 525 on; images of CUDA 13
     (v0.31.0) ask for 580."""
     image: Image | None = None

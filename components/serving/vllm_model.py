@@ -163,6 +163,6 @@ class VllmModelFlags(Config):
     model_loader_extra_config: Json | None = None
     """Settings of that reader, such as the run:ai streamer's concurrency. Omitted: the reader's."""
     safetensors_load_strategy: Literal["lazy", "eager", "prefetch", "torchao"] | None = None
-    """How files are read: mapped, whole, or read ahead. Omitted: mapped, and from NFS read ahead where memory allows."""
+    """How files are read: mapped, whole, or read ahead. Omitted: mapped, from NFS read ahead where memory allows."""
     ignore_patterns: tuple[str, ...] = ()
     """Files of the repository that are not downloaded. Omitted: original/**/*."""
