@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import model_validator
@@ -97,6 +98,32 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
         """
         return self._launch(model, revision, *self._parallel(gpus, 1))
 
+    def launch_group(self, model: str, revision: str | None, gpus: int, nodes: int) -> tuple[Launch, Launch]:
+        """How vLLM serves `model` over several nodes: processes on each, which meet at the leader's address.
+
+        Ray is not needed for it, and not in the image (vllm/entrypoints/cli/serve.py@0.33.0 run_headless;
+        --nnodes, --node-rank, --master-addr and --headless since before 0.24).
+
+        Raises:
+            MisfitError: when the GPUs are not what its parallel sizes multiply to, or for data_parallel_size.
+        """
+        if (self.data_parallel_size or 1) > 1:
+            text = f"got {self.data_parallel_size} for a replica of {nodes} nodes; drop it and use replicas for copies"
+            raise MisfitError(text, ("engine", "data_parallel_size"))
+        width, stages = self._parallel(gpus, nodes)
+        leader = self._launch(model, revision, width, stages)
+        meeting = ("--nnodes", str(nodes), "--master-addr", "$(LWS_LEADER_ADDRESS)", "--master-port", str(MASTER_PORT))
+        # GKE's pods have their cluster network on eth0; a second one, for GPUs, has no DNS and no policy.
+        env = {**leader.env, "GLOO_SOCKET_IFNAME": "eth0", "NCCL_SOCKET_IFNAME": "eth0"}
+        leader = replace(leader, env=env, pod_ip_env="VLLM_HOST_IP")
+        # A headless pod refuses an API server.
+        own = self._arguments(without="api_server_count")
+        words = (*self._first(model, revision, width, stages), *own, *self.extra_args)
+        return (
+            replace(leader, args=(*leader.args, *meeting, "--node-rank", "0")),
+            replace(leader, args=(*words, *meeting, "--node-rank", "$(LWS_WORKER_INDEX)", "--headless")),
+        )
+
     def _parallel(self, gpus: int, nodes: int) -> tuple[int, int]:
         """Tensor and pipeline parallel size, which with data_parallel_size use every GPU; 0 GPUs are not known yet."""
         total, copies = gpus * nodes, self.data_parallel_size or 1
@@ -110,14 +137,10 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
         return width, stages
 
     def _launch(self, model: str, revision: str | None, width: int, stages: int) -> Launch:
-        arguments = [model, "--port", str(PORT)]
-        if revision:
-            arguments += ["--revision", revision]
-        arguments += ["--tensor-parallel-size", str(width), "--pipeline-parallel-size", str(stages)]
         return Launch(
             container="vllm",
             image=self.image or images.image(REPOSITORY, self.version),
-            args=(*arguments, *self._arguments(), *self.extra_args),
+            args=(*self._first(model, revision, width, stages), *self._arguments(), *self.extra_args),
             env=self._environment(),
             port=PORT,
             cache_path=CACHE,
@@ -134,15 +157,24 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
             metrics={} if self.disable_log_stats else metrics.emitted("vllm"),
             queue_metric="" if self.disable_log_stats else metrics.role("vllm", "queue"),
             min_compute_capability=max(_CAPABILITY, _BFLOAT16_CAPABILITY if self.dtype == "bfloat16" else 0.0),
+            shared_memory_gib=self._media_gib(),
             egress_ports=(_port(self.otlp_traces_endpoint),) if self.otlp_traces_endpoint else (),
             demand=self._demand(model, width, stages),
         )
 
-    def _arguments(self) -> Iterator[str]:
+    @staticmethod
+    def _first(model: str, revision: str | None, width: int, stages: int) -> Iterator[str]:
+        """What is always passed. The model comes first: after a list it would be one of its items."""
+        yield from (model, "--port", str(PORT))
+        if revision:
+            yield from ("--revision", revision)
+        yield from ("--tensor-parallel-size", str(width), "--pipeline-parallel-size", str(stages))
+
+    def _arguments(self, without: str = "") -> Iterator[str]:
         """A flag for every field that is set, in the order of the fields."""
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if name in _OURS or value is None or value in ((), {}):
+            if name in _OURS or name == without or value is None or value in ((), {}):
                 continue
             flag = "--" + name.replace("_", "-")
             if isinstance(value, bool):
@@ -168,6 +200,12 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
             # Otherwise vLLM reports itself to stats.vllm.ai every ten minutes (vllm/usage/usage_lib.py).
             "VLLM_NO_USAGE_STATS": "1",
         }
+
+    def _media_gib(self) -> float:
+        """GiB of prepared media in shared memory: 4 where nothing is said (vllm/config/multimodal.py@0.33.0)."""
+        if self.mm_processor_cache_type != "shm":
+            return 0.0
+        return 4.0 if self.mm_processor_cache_gb is None else float(self.mm_processor_cache_gb)
 
     def _demand(self, model: str, width: int, stages: int) -> Demand | None:
         if self.cpu_offload_gb or self.offload_group_size or self.kv_cache_memory_bytes:
