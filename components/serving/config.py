@@ -131,9 +131,9 @@ class ModelServerConfig(Config):
     """Nodes that one replica spans, a pod on each: the layers are divided among them. Needs addons.leader_worker_set.
     Omitted: 1."""
     exclusive_topology: LabelKey | None = None
-    """Node label, such as cloud.google.com/gke-nodepool, whose value all pods of a replica share and no other replica
-    has; where network between zones is slow, topology.kubernetes.io/zone. Only with nodes above 1. Omitted: pods of a
-    replica go to any of the pools' nodes."""
+    """Node label whose value all pods of a replica share and no other replica has: cloud.google.com/gke-nodepool for
+    pools with compact placement, topology.kubernetes.io/zone to stay in one zone. Only with nodes above 1. Omitted:
+    pods of a replica go to any nodes of the pools."""
     replicas: Count = 1
     """Pods, each with the whole model. Not used where autoscaling is set. Omitted: 1."""
     autoscaling: AutoscalingConfig | None = None
@@ -201,4 +201,7 @@ class ModelServerConfig(Config):
             yield Problem(("gpus",), text)
         if self.exclusive_topology and self.nodes == 1:
             text = "keeps the pods of a replica together, and nodes is 1; drop it, or write how many nodes it spans"
+            yield Problem(("exclusive_topology",), text)
+        if self.exclusive_topology == "kubernetes.io/hostname":
+            text = "would put all pods of a replica on one node; drop nodes and write the GPUs of that node in gpus"
             yield Problem(("exclusive_topology",), text)

@@ -23,6 +23,7 @@ EXCLUSIVE = "leaderworkerset.sigs.k8s.io/exclusive-topology"
 LEADER = {ROLE_LABEL: "leader"}
 WORKER = {ROLE_LABEL: "worker"}
 _ZONE = "topology.kubernetes.io/zone"
+_POOL = "cloud.google.com/gke-nodepool"
 _NAME_LIMIT = 48
 """Workers' StatefulSets are called `<name>-<group>`, and a label of their pods is that and 11 characters more, at most
 63 (kubernetes/kubernetes pkg/controller/statefulset, controller-revision-hash)."""
@@ -63,11 +64,7 @@ def leader_worker_set(
         site: what surrounds it.
         token: where the Hugging Face token comes from.
         standby: whether no traffic is meant for it, so that `pulumi up` does not wait for it.
-
-    Raises:
-        MisfitError: more groups than zones, where each group has a zone to itself.
     """
-    _refuse_too_few_zones(config, site)
     leader, worker = (
         _template(server, config, launch, labels={**labels, **role}, site=site, token=token)
         for launch, role in zip(launches, (LEADER, WORKER), strict=True)
@@ -117,10 +114,22 @@ def _template(
     return template
 
 
-def _refuse_too_few_zones(config: ModelServerConfig, site: Site) -> None:
-    zones = {zone for node in site.nodes for zone in node.zones}
-    most = config.autoscaling.max if config.autoscaling else config.replicas
-    if config.exclusive_topology == _ZONE and zones and len(zones) < most:
-        text = f'got "{_ZONE}", which gives each of {most} replicas a zone to itself, and the pools have {len(zones)}'
-        fix = "add zones, or use cloud.google.com/gke-nodepool with a pool for each replica"
-        raise MisfitError(f"{text}; {fix}", ("exclusive_topology",))
+def refuse_too_few_places(config: ModelServerConfig, groups: int, site: Site) -> None:
+    """Refuse more groups than there are places, where each has one to itself.
+
+    Args:
+        config: the model server's settings.
+        groups: groups there can be at a time, of all versions.
+        site: what surrounds it.
+
+    Raises:
+        MisfitError: the label has fewer values than there are groups.
+    """
+    counted = {
+        _ZONE: ("zones", len({zone for node in site.nodes for zone in node.zones})),
+        _POOL: ("pools", len(site.nodes)),
+    }
+    noun, places = counted.get(config.exclusive_topology or "", ("", 0))
+    if places and places < groups:
+        text = f'got "{config.exclusive_topology}", and up to {groups} replicas would each need one to itself, of'
+        raise MisfitError(f"{text} {places} {noun}; name more in runs_on, or drop it", ("exclusive_topology",))

@@ -17,7 +17,7 @@ from .cache import Claim, ExistingClaim, claim_items
 from .config import ModelServerConfig
 from .engine import Launch, SpansNodes
 from .hub_token import TokenParts, token_parts
-from .leader_worker_set import LEADER, group_name, leader_worker_set
+from .leader_worker_set import LEADER, group_name, leader_worker_set, refuse_too_few_places
 from .network_policy import network_policy_item
 from .pod import gpus_of, pod_template
 from .site import Site
@@ -100,6 +100,8 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     """
     base = tracks[0].config
     _refuse_shared_disk(tracks)
+    groups = sum(_most_replicas(track.config) + (track.config.update.max_surge or 0) for track in tracks)
+    refuse_too_few_places(base, groups, site)
     runs = [(track, _launch(track.config, site)) for track in tracks]
     shared = _shared(name, base, [launch for _, launch in runs], site)
     items = list(shared.items)
