@@ -105,6 +105,17 @@ def _pod_security(security: Security) -> dict[str, Any]:
     return {**settings, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
+def variables(config: ModelServerConfig, launch: Launch) -> dict[str, str]:
+    """The environment variables that are no credentials: ours, the engine's, the user's."""
+    return {
+        # Both engines' libraries honour it (huggingface_hub 2.4.0 constants.py).
+        "DO_NOT_TRACK": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        **launch.env,
+        **config.env,
+    }
+
+
 def _container(
     config: ModelServerConfig,
     launch: Launch,
@@ -113,14 +124,7 @@ def _container(
     token: TokenParts | None,
 ) -> dict[str, Any]:
     startup, readiness, liveness = launch.probes
-    variables = {
-        # Both engines' libraries honour it (huggingface_hub 2.4.0 constants.py).
-        "DO_NOT_TRACK": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        **launch.env,
-        **config.env,
-    }
-    env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in variables.items()]
+    env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in variables(config, launch).items()]
     read_only = isinstance(config.cache, ExistingClaim) and config.cache.access_mode == "ReadOnlyMany"
     mounts: list[dict[str, Any]] = [
         without_none(name=cache.VOLUME, mountPath=launch.cache_path, readOnly=read_only or None),
