@@ -8,6 +8,7 @@ from pydantic import Field
 
 from .custom import CustomEngine
 from .tgi import TgiEngine
+from .vllm import VllmEngine
 
-EngineConfig = Annotated[TgiEngine | CustomEngine, Field(discriminator="kind")]
+EngineConfig = Annotated[TgiEngine | VllmEngine | CustomEngine, Field(discriminator="kind")]
 """One engine, told apart by its `kind`."""

@@ -106,7 +106,7 @@ def extra_arguments_misfits(engine: str, arguments: Sequence[str], *, complete: 
             continue
         if not name.startswith("--"):
             yield Problem(at, f'got "{name}"; write the long form of the flag')
-        elif (flag := flags_of(engine).get(words_of(name))) is not None:
+        elif (flag := _own(engine, name)) is not None:
             yield Problem(at, f'got "{name}"; {_field_of(flag)}')
         elif hint := mistakes_of(engine).get(words_of(name)) or _of_others(engine, words_of(name)):
             yield Problem(at, f'got "{name}"; {hint}')
@@ -115,6 +115,12 @@ def extra_arguments_misfits(engine: str, arguments: Sequence[str], *, complete: 
             match = nearest(name, known)
             guess = f"did you mean {match}?" if match else "leave it out"
             yield Problem(at, f'got "{name}"; {name_of(engine)} has no such flag; {guess}')
+
+
+def _own(engine: str, name: str) -> EngineFlag | None:
+    """The engine's flag that an argument sets, turns off (`--no-…`), or sets a part of (`--…-config.mode`)."""
+    word, flags = words_of(name.partition(".")[0]), flags_of(engine)
+    return flags.get(word) or flags.get(word.removeprefix("no_"))
 
 
 def variables_misfits(engine: str, variables: Iterable[str], at: str = "env") -> Iterator[Problem]:
