@@ -88,6 +88,8 @@ class Launch:
         metrics: what it emits: Prometheus name to gauge, counter, histogram or summary.
         queue_metric: the gauge of requests that wait; empty when the engine has none.
         min_compute_capability: lowest CUDA compute capability the image is built for; 0 when unknown.
+        max_compute_capability: highest one it starts on; 0 when newer GPUs run it too, or when unknown.
+        secret_variables: environment variables that `args` hand on, and that `secret_env` must therefore define.
         egress_ports: TCP ports in the cluster that it must reach, such as a trace collector's.
         demand: what decides how much GPU memory a replica takes; `None` when nobody knows.
     """
@@ -109,6 +111,8 @@ class Launch:
     metrics: Mapping[str, str] = field(default_factory=dict)
     queue_metric: str = ""
     min_compute_capability: float = 0.0
+    max_compute_capability: float = 0.0
+    secret_variables: tuple[str, ...] = ()
     egress_ports: tuple[int, ...] = ()
     demand: Demand | None = None
 

@@ -96,7 +96,7 @@ def extra_arguments_misfits(engine: str, arguments: Sequence[str], *, complete: 
         arguments: its `extra_args`.
         complete: whether the engine's table lists every flag of the release, so that any other flag is a mistake.
     """
-    for number, (word, following) in enumerate(zip(arguments, (*arguments[1:], ""), strict=True)):
+    for number, (word, following) in enumerate(zip(arguments, (*arguments[1:], ""), strict=False)):
         at = ("extra_args", number)
         if looks_secret(word) or (hands_over_secret(word, following) and not looks_secret(following)):
             yield Problem(at, PLAINTEXT_ADVICE)
