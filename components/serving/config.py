@@ -29,6 +29,7 @@ from ..scaling.autoscaler import AutoscalingConfig
 from ..traffic.service import ServiceConfig
 from .cache import CacheConfig, NodeDisk
 from .engines import EngineConfig
+from .flags import variables_misfits
 from .hub_token import SecretKeyName, TokenConfig
 from .network_policy import NetworkConfig
 
@@ -177,5 +178,6 @@ class ModelServerConfig(Config):
         ]
         if self.gpus == 0 and self.engine.needs_gpu:
             problems.append(Problem(("gpus",), f"got 0; {self.engine.kind} serves on GPUs only: use 1 or more"))
+        problems += variables_misfits(self.engine.kind, self.env)
         MisfitError.raise_all(problems)
         return self
