@@ -12,7 +12,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from ..catalog import images, metrics
-from ..catalog.engine_flags import flags_of
+from ..catalog.engine_flags import flags_of, mistakes_of, words_of
+from ..catalog.quantization import methods_of
 from ..config import EnvName, Seconds
 from ..errors import MisfitError, Problem
 from ..fit.demand import Demand
@@ -25,6 +26,9 @@ PORT = 30000
 CACHE = "/data"
 _SCRATCH = "/tmp"  # noqa: S108 - a path inside the container, an emptyDir of its own
 _OLDEST = (0, 5, 20)
+_OLDEST_GPU = 7.5
+"""Lowest CUDA compute capability: "SGLang only supports sm75 and above" (wheel sglang-0.5.23
+srt/model_executor/model_runner_components/load_model_utils.py)."""
 _NOTICES_SECONDS = 15
 """It looks for the signal, and then whether requests are left, every 5 s (wheel sglang-0.5.20
 srt/managers/tokenizer_manager.py, sigterm_watchdog)."""
@@ -194,12 +198,16 @@ class SglangEngine(SglangFlags):
             security=Security(user=0, group=0, fs_group=0, read_only_root=False),
             metrics=metrics.emitted("sglang", self.release),
             queue_metric=metrics.role("sglang", "queue"),
-            # "SGLang only supports sm75 and above" (srt/model_executor/model_runner_components/load_model_utils.py).
-            min_compute_capability=7.5,
+            min_compute_capability=self._min_compute_capability(),
             secret_variables=(self.api_key_variable,) if self.api_key_variable else (),
             egress_ports=(int(self.otlp_traces_endpoint.rpartition(":")[2]),) if self.otlp_traces_endpoint else (),
             demand=self._demand(model, split),
         )
+
+    def _min_compute_capability(self) -> float:
+        method = methods_of("sglang").get(self.quantization or "")
+        major, minor = method.min_compute_capability if method else (0, 0)
+        return max(_OLDEST_GPU, major + minor / 10)
 
     def _split(self, gpus: int) -> int:
         """GPUs that a layer is split over."""
@@ -268,13 +276,14 @@ def _text(release: tuple[int, ...]) -> str:
 
 
 def _abbreviations(arguments: Sequence[str]) -> Iterator[Problem]:
-    """Flags cut short: argparse takes `--tp` for `--tp-size`, which would repeat the field."""
-    known = {flag.flag: flag for flag in flags_of("sglang").values()}
+    """Flags cut short: argparse takes `--context` for `--context-length`, which would repeat the field."""
+    known = [flag.flag for flag in flags_of("sglang").values()]
     for number, argument in enumerate(arguments):
         name = argument.partition("=")[0]
-        meant = [flag for flag in known if flag.startswith(name)] if name.startswith("--") and name not in known else []
-        if meant:
-            message = f'got "{name}"; SGLang would take it for {meant[0]}: write the flag in full, or its field'
+        if not name.startswith("--") or name in known or words_of(name) in mistakes_of("sglang"):
+            continue
+        if meant := next((flag for flag in known if flag.startswith(name)), ""):
+            message = f'got "{name}"; SGLang would take it for {meant}: write the flag in full, or its field'
             yield Problem(("extra_args", number), message)
 
 
