@@ -76,6 +76,7 @@ def pod_template(
         placement: pod fields that lead it there.
         token: where the Hugging Face token comes from.
     """
+    _refuse_undefined(config, launch)
     security = security_of(config, launch)
     about = {**labels, **config.labels, "app.kubernetes.io/name": server, "app.kubernetes.io/managed-by": "inference"}
     notes = dict(config.annotations)
@@ -86,6 +87,8 @@ def pod_template(
         notes["inference/model-revision"] = config.revision
     if launch.min_compute_capability:
         notes["inference/min-compute-capability"] = f"{launch.min_compute_capability:.1f}"
+    if launch.max_compute_capability:
+        notes["inference/max-compute-capability"] = f"{launch.max_compute_capability:.1f}"
     notes["inference/model"] = config.model
     token_volumes = list(token.volumes) if token and launch.token_env else []
     spec = without_none(
@@ -113,6 +116,14 @@ def pod_template(
         ],
     )
     return {"metadata": {"labels": about, "annotations": dict(sorted(notes.items()))}, "spec": spec}
+
+
+def _refuse_undefined(config: ModelServerConfig, launch: Launch) -> None:
+    """Kubernetes leaves `$(NAME)` as it stands where no variable has that name: it would be the password."""
+    for name in launch.secret_variables:
+        if name not in config.secret_env:
+            message = f"must define {name}, which the engine is told to read: {name}: {{name: …, key: …}}"
+            raise MisfitError(message, at=("secret_env",))
 
 
 def _pod_security(security: Security) -> dict[str, Any]:

@@ -37,6 +37,7 @@ POOLS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 TGI = {"kind": "tgi", "version": "sha-db931fc"}
+TEI = {"kind": "tei"}
 CUSTOM = {"kind": "custom", "image": CUSTOM_IMAGE}
 
 Edit = Callable[[dict[str, Any]], object]
