@@ -18,11 +18,13 @@ from .workload import Workload, listed
 
 CAPABILITY = "inference/min-compute-capability"
 """Annotation of a pod: lowest CUDA compute capability its image is built for."""
+NEWEST = "inference/max-compute-capability"
+"""Annotation of a pod: highest CUDA compute capability its image starts on."""
 SHARING_LABEL = "cloud.google.com/gke-gpu-sharing-strategy"
 PARTITION_LABEL = "cloud.google.com/gke-gpu-partition-size"
 _SHARDS = frozenset({
     "--num-shard", "--tensor-parallel-size", "-tp", "--tp-size", "--tp",
-    "--pipeline-parallel-size", "-pp", "--pp-size", "--data-parallel-size", "-dp",
+    "--pipeline-parallel-size", "-pp", "--pp-size", "--data-parallel-size", "-dp", "--dp-size",
 })  # fmt: skip
 """Flags of TGI, vLLM and SGLang that say over how many GPUs a model is split or copied; their product counts."""
 
@@ -147,6 +149,35 @@ def gpu_too_old(index: Index) -> Iterator[Fault]:
             )
 
 
+@rule("gpu-too-new", "scheduling", "error")
+def gpu_too_new(index: Index) -> Iterator[Fault]:
+    """An image that is built for other GPUs than the newer one its pod may land on.
+
+    Some images hold machine code for one kind of GPU and nothing that a newer one could compile: the engine stops at
+    start. Each of TEI's images but `cuda` is of that sort; the one for Ada Lovelace starts on compute capability 8.9
+    only. Source: huggingface/text-embeddings-inference@v1.9.3 backends/candle/src/compute_cap.rs.
+
+    Fix: use the image for this GPU, or one for all, or run on the GPU it is built for.
+    """
+    for pod in index.workloads:
+        newest = pod.annotations.get(NEWEST)
+        for accelerator, pools in _accelerators_of(index, pod).items() if newest else ():
+            known = accelerators().get(accelerator)
+            if newest is None or known is None or known.compute_capability <= _capability(newest):
+                continue
+            major, minor = known.compute_capability
+            where = f" (pool {', '.join(pools)})" if pools else ""
+            yield Fault(
+                pod.at("runs_on"),
+                f"{pod.subject}: its image starts on CUDA compute capability {newest} at most, but "
+                f"{accelerator}{where} has {major}.{minor}: the engine would stop at start",
+                (
+                    "leave engine.variant out, for the image that holds code for every GPU",
+                    f"a pool of {listed([gpu.name for gpu in accelerators().values() if _built_for(pod, gpu.name)])}",
+                ),
+            )
+
+
 @rule("zone-without-gpu", "scheduling", "error")
 def zone_without_gpu(index: Index) -> Iterator[Fault]:
     """A pool or a pod bound to a zone that does not have its GPU.
@@ -219,6 +250,7 @@ RULES = (
     sharded_mig_slices,
     gpu_request_limit,
     gpu_too_old,
+    gpu_too_new,
     zone_without_gpu,
     more_shards_than_gpus,
     idle_gpus,
@@ -231,8 +263,18 @@ def suits(pod: Workload, node: NodeShape) -> bool:
     together = any(_gpus(container) * pod.span > 1 for container in pod.every_container)
     if together and (SHARING_LABEL in node.labels or PARTITION_LABEL in node.labels):
         return False
-    known, wanted = accelerators().get(node.accelerator), pod.annotations.get(CAPABILITY)
-    return known is None or wanted is None or known.compute_capability >= _capability(wanted)
+    return _built_for(pod, node.accelerator)
+
+
+def _built_for(pod: Workload, accelerator: str) -> bool:
+    """Whether a pod's image runs on a GPU, as far as both are known."""
+    known = accelerators().get(accelerator)
+    oldest, newest = pod.annotations.get(CAPABILITY), pod.annotations.get(NEWEST)
+    if known is None:
+        return True
+    if oldest is not None and known.compute_capability < _capability(oldest):
+        return False
+    return newest is None or known.compute_capability <= _capability(newest)
 
 
 def _gpus(container: Mapping[str, Any]) -> int:

@@ -31,6 +31,7 @@ from ..traffic.service import ServiceConfig
 from .cache import CacheConfig, NodeDisk
 from .engine import SpansNodes
 from .engines import EngineConfig
+from .flags import variables_misfits
 from .hub_token import SecretKeyName, TokenConfig
 from .network_policy import NetworkConfig
 
@@ -188,6 +189,7 @@ class ModelServerConfig(Config):
         ]
         if self.gpus == 0 and self.engine.needs_gpu:
             problems.append(Problem(("gpus",), f"got 0; {self.engine.kind} serves on GPUs only: use 1 or more"))
+        problems += variables_misfits(self.engine.kind, self.env)
         MisfitError.raise_all([*problems, *self._group_misfits()])
         return self
 

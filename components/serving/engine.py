@@ -88,6 +88,8 @@ class Launch:
         metrics: what it emits: Prometheus name to gauge, counter, histogram or summary.
         queue_metric: the gauge of requests that wait; empty when the engine has none.
         min_compute_capability: lowest CUDA compute capability the image is built for; 0 when unknown.
+        max_compute_capability: highest one it starts on; 0 when newer GPUs run it too, or when unknown.
+        secret_variables: environment variables that `args` hand on, and that `secret_env` must therefore define.
         egress_ports: TCP ports in the cluster that it must reach, such as a trace collector's.
         pod_ip_env: variable that hands the pod's own address over; empty when the engine needs none.
         shared_memory_gib: what the engine keeps in /dev/shm besides what its GPUs need to talk to each other, in GiB.
@@ -111,6 +113,8 @@ class Launch:
     metrics: Mapping[str, str] = field(default_factory=dict)
     queue_metric: str = ""
     min_compute_capability: float = 0.0
+    max_compute_capability: float = 0.0
+    secret_variables: tuple[str, ...] = ()
     egress_ports: tuple[int, ...] = ()
     pod_ip_env: str = ""
     shared_memory_gib: float = 0.0

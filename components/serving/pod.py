@@ -76,6 +76,7 @@ def pod_template(
         placement: pod fields that lead it there.
         token: where the Hugging Face token comes from.
     """
+    _refuse_undefined(config, launch)
     security = security_of(config, launch)
     about = {**labels, **config.labels, "app.kubernetes.io/name": server, "app.kubernetes.io/managed-by": "inference"}
     notes = dict(config.annotations)
@@ -86,6 +87,8 @@ def pod_template(
         notes["inference/model-revision"] = config.revision
     if launch.min_compute_capability:
         notes["inference/min-compute-capability"] = f"{launch.min_compute_capability:.1f}"
+    if launch.max_compute_capability:
+        notes["inference/max-compute-capability"] = f"{launch.max_compute_capability:.1f}"
     notes["inference/model"] = config.model
     token_volumes = list(token.volumes) if token and launch.token_env else []
     spec = without_none(
@@ -115,6 +118,14 @@ def pod_template(
     return {"metadata": {"labels": about, "annotations": dict(sorted(notes.items()))}, "spec": spec}
 
 
+def _refuse_undefined(config: ModelServerConfig, launch: Launch) -> None:
+    """Kubernetes leaves `$(NAME)` as it stands where no variable has that name: it would be the password."""
+    for name in launch.secret_variables:
+        if name not in config.secret_env:
+            message = f"must define {name}, which the engine is told to read: {name}: {{name: …, key: …}}"
+            raise MisfitError(message, at=("secret_env",))
+
+
 def _pod_security(security: Security) -> dict[str, Any]:
     settings: dict[str, Any] = {"runAsNonRoot": security.user != 0, "runAsUser": security.user}
     if security.group is not None:
@@ -125,6 +136,17 @@ def _pod_security(security: Security) -> dict[str, Any]:
     return {**settings, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
+def variables(config: ModelServerConfig, launch: Launch) -> dict[str, str]:
+    """The environment variables that are no credentials: ours, the engine's, the user's."""
+    return {
+        # Both engines' libraries honour it (huggingface_hub 2.4.0 constants.py).
+        "DO_NOT_TRACK": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        **launch.env,
+        **config.env,
+    }
+
+
 def _container(
     config: ModelServerConfig,
     launch: Launch,
@@ -133,14 +155,7 @@ def _container(
     token: TokenParts | None,
 ) -> dict[str, Any]:
     startup, readiness, liveness = launch.probes
-    variables = {
-        # Both engines' libraries honour it (huggingface_hub 2.4.0 constants.py).
-        "DO_NOT_TRACK": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        **launch.env,
-        **config.env,
-    }
-    env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in variables.items()]
+    env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in variables(config, launch).items()]
     read_only = isinstance(config.cache, ExistingClaim) and config.cache.access_mode == "ReadOnlyMany"
     mounts: list[dict[str, Any]] = [
         without_none(name=cache.VOLUME, mountPath=launch.cache_path, readOnly=read_only or None),

@@ -14,6 +14,7 @@ from .plans import (
     COLORS,
     CUSTOM,
     DIGEST,
+    TEI,
     TGI,
     VLLM,
     Edit,
@@ -179,6 +180,11 @@ CASES = (
         "gpu-too-old",
         lambda: with_llama(on=("t4",)),
         lambda: with_llama(on=("t4",), engine=CUSTOM | {"min_compute_capability": 7.5}),
+    ),
+    Case(
+        "gpu-too-new",
+        lambda: with_llama(engine=TEI | {"variant": "turing"}, resources={"memory": "8Gi"}),
+        lambda: with_llama(engine=TEI | {"variant": "ada-lovelace"}, resources={"memory": "8Gi"}),
     ),
     Case("zone-without-gpu", lambda: _zoned("us-central1-f"), lambda: _zoned("us-central1-a")),
     Case(
