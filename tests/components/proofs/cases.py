@@ -163,7 +163,7 @@ CASES = (
     Case(
         "runs-as-root",
         lambda: edited(_group(), "ModelServer/llama", "leader-worker-set", _worker_as_root),
-        lambda: _group(),
+        _group,
     ),
     Case(
         "sharded-mig-slices",
@@ -195,12 +195,12 @@ CASES = (
     Case(
         "more-shards-than-gpus",
         lambda: edited(_group(), "ModelServer/llama", "leader-worker-set", _size(2)),
-        lambda: _group(),
+        _group,
     ),
     Case(
         "idle-gpus",
         lambda: edited(_group(), "ModelServer/llama", "leader-worker-set", _size(4)),
-        lambda: _group(),
+        _group,
     ),
     Case(
         "idle-gpus",
