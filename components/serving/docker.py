@@ -19,7 +19,7 @@ from ..manifest import without_none
 from ..quantity import number
 from .config import ModelServerConfig
 from .engine import Launch
-from .pod import STOP_SECONDS, security_of, variables
+from .pod import STOP_SECONDS, security_of, shared_memory_of, variables
 
 Vendor = Literal["nvidia", "amd"]
 _REFERENCE = re.compile(r"\$(\$|\(([A-Za-z_]\w*)\))")
@@ -138,7 +138,7 @@ def container(
         published=published,
         cache_path=launch.cache_path,
         scratch=launch.scratch,
-        shared_memory=_docker_size(config.shared_memory),
+        shared_memory=_docker_size(shared_memory_of(config, launch, gpus)),
         read_only=security.read_only_root,
         health=_health(launch.image, launch.port, readiness.path),
         health_interval=liveness.period_seconds,
