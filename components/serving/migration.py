@@ -12,6 +12,7 @@ from typing import Any, cast, get_args
 
 from ..catalog import metrics
 from ..catalog.engine_flags import Equivalent, conversion_of, equivalents, name_of, word_on
+from ..catalog.engine_routes import routes_of
 from ..config import Config
 from ..errors import ConfigError, MisfitError, did_you_mean
 from .config import ModelServerConfig
@@ -216,6 +217,11 @@ def _follows(config: ModelServerConfig, to: str, old: Launch, new: Launch) -> It
         before, after = metrics.role(of, role), metrics.role(to, role)
         if before or after:
             yield f"dashboards and alerts: {what}", before or "none", after or "none"
+    ours, theirs = routes_of(of), routes_of(to)
+    shared = " or ".join(route for route, form in ours.items() if theirs.get(route) == form)
+    for route, form in ours.items():
+        if theirs.get(route) != form:
+            yield f"clients of {route}", f"{form}'s form", f"{_form_at(theirs, route)}; move them to {shared} first"
     scaling = config.autoscaling
     if scaling and scaling.queue_depth is not None:
         yield "autoscaling: queue_depth reads", old.queue_metric, new.queue_metric or "nothing; choose another signal"
@@ -225,6 +231,10 @@ def _follows(config: ModelServerConfig, to: str, old: Launch, new: Launch) -> It
         yield "security", "yours", f"yours still; drop what {name_of(of)}'s image needed"
     if config.env:
         yield "env", ", ".join(config.env), f"the same still; drop what only {name_of(of)} reads"
+
+
+def _form_at(routes: Mapping[str, str], route: str) -> str:
+    return f"{routes[route]}'s form" if route in routes else "no such route"
 
 
 def renamed_metrics(config: ModelServerConfig, to: str) -> dict[str, str]:
