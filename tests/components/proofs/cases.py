@@ -14,19 +14,25 @@ from .plans import (
     COLORS,
     CUSTOM,
     DIGEST,
+    SCALED,
+    SURGE,
     TEI,
     TGI,
     VLLM,
     Edit,
     added,
+    budgeted,
+    claimed,
     container,
     drop,
     edited,
     exchanged,
     llama,
+    on_spot,
     pod,
     put,
     route,
+    second_budget,
     serving,
     sound,
     variable,
@@ -61,13 +67,19 @@ def _zoned(zone: str) -> Plan:
     return llama(pod(lambda spec: spec["nodeSelector"].update({"topology.kubernetes.io/zone": zone})))
 
 
-def _group() -> Plan:
+def _group(**settings: Any) -> Plan:
     """The sound plan with `llama` over three nodes with two GPUs each."""
-    return with_llama(on=("l4-pair",), engine=VLLM, gpus=2, nodes=3)
+    return with_llama(on=("l4-pair",), engine=VLLM, gpus=2, nodes=3, **settings)
 
 
 def _size(pods: int) -> Edit:
     return lambda manifest: manifest["spec"]["leaderWorkerTemplate"].update(size=pods)
+
+
+def _sliced(plan: Plan) -> Plan:
+    """The plan on nodes whose GPUs are MIG slices."""
+    slices = {"cloud.google.com/gke-gpu-partition-size": "3g.20gb"}
+    return replace(plan, nodes=tuple(replace(node, labels={**node.labels, **slices}) for node in plan.nodes))
 
 
 def _worker_as_root(manifest: dict[str, Any]) -> None:
@@ -146,6 +158,40 @@ CASES = (
         lambda: with_llama(autoscaling={"min": 1, "max": 3, "cpu_percent": 80}),
         lambda: with_llama(autoscaling={"min": 1, "max": 2, "cpu_percent": 80}),
     ),
+    Case("update-never-ends", lambda: with_llama(replicas=2, update=SURGE), lambda: with_llama(update=SURGE)),
+    Case(
+        "update-waits-at-peak",
+        lambda: with_llama(autoscaling=SCALED, update=SURGE),
+        lambda: with_llama(autoscaling=SCALED, update=SURGE | {"max_unavailable": 1}),
+    ),
+    Case(
+        "volume-of-one-pod",
+        lambda: claimed("ReadWriteOncePod", update=SURGE),
+        lambda: claimed("ReadWriteOncePod"),
+    ),
+    Case(
+        "volume-of-one-node",
+        lambda: claimed("ReadWriteOnce", replicas=2),
+        lambda: claimed("ReadWriteOnce"),
+    ),
+    Case("deadline-before-start", lambda: with_llama(start_seconds=1800), lambda: with_llama(start_seconds=1801)),
+    Case(
+        "drain-blocked",
+        lambda: budgeted(minAvailable=2, replicas=2),
+        lambda: budgeted(minAvailable=1, replicas=2),
+    ),
+    Case(
+        "pod-in-two-budgets",
+        lambda: added(sound(), second_budget({"app": "llama"})),
+        lambda: added(sound(), second_budget({"app": "other"})),
+    ),
+    Case("grace-too-short", lambda: llama(pod(put(terminationGracePeriodSeconds=15)))),
+    Case("spot-cuts-requests", lambda: on_spot(15), lambda: on_spot(105)),
+    Case(
+        "grace-beyond-gke",
+        lambda: with_llama(engine=TGI | {"graceful_termination_timeout": 600}),
+        lambda: with_llama(engine=TGI | {"graceful_termination_timeout": 570}),
+    ),
     Case(
         "daemonset-misses-pool",
         lambda: edited(sound(), "DcgmExporter/dcgm-exporter", "daemon-set", pod(drop("tolerations"))),
@@ -161,18 +207,28 @@ CASES = (
         lambda: with_llama(on=("l4",), engine=VLLM, gpus=1, nodes=2),
     ),
     Case(
+        "volume-of-one-node",
+        lambda: _group(cache={"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteOnce"}),
+        lambda: _group(cache={"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany"}),
+    ),
+    Case(
+        "update-never-ends",
+        lambda: with_llama(on=("l4-pair",), engine=VLLM, gpus=2, nodes=4, update={"max_surge": 1}),
+        lambda: with_llama(on=("l4-pair",), engine=VLLM, gpus=2, nodes=4),
+    ),
+    Case(
         "runs-as-root",
         lambda: edited(_group(), "ModelServer/llama", "leader-worker-set", _worker_as_root),
         _group,
     ),
     Case(
         "sharded-mig-slices",
-        lambda: with_llama(on=("sliced",), engine=VLLM, gpus=2, resources={"memory": "8Gi"}),
-        lambda: with_llama(on=("sliced",), engine=VLLM, gpus=1, resources={"memory": "8Gi"}),
+        lambda: _sliced(with_llama(on=("l4-pair",), engine=VLLM, gpus=2)),
+        lambda: _sliced(with_llama(on=("l4-pair",), engine=VLLM, gpus=1)),
     ),
     Case(
         "sharded-mig-slices",
-        lambda: with_llama(on=("sliced",), engine=VLLM, gpus=1, nodes=2, resources={"memory": "8Gi"}),
+        lambda: _sliced(with_llama(on=("l4",), engine=VLLM, gpus=1, nodes=2)),
         lambda: with_llama(on=("l4",), engine=VLLM, gpus=1, nodes=2),
     ),
     Case("gpu-request-limit", lambda: llama(_gpus(1, 2)), lambda: llama(_gpus("1", 1))),
@@ -300,7 +356,6 @@ CASES = (
     ),
     Case("missing-probe", lambda: llama(container(drop("startupProbe", "livenessProbe")))),
     Case("no-memory-limit", lambda: llama(container(lambda target: target["resources"]["limits"].pop("memory")))),
-    Case("grace-too-short", lambda: llama(pod(put(terminationGracePeriodSeconds=15)))),
     Case(
         "idle-capability",
         lambda: edited(
