@@ -10,6 +10,7 @@ from components.catalog.accelerators import accelerators
 from components.errors import dotted
 from components.gpu.compute_class import class_pools
 from components.gpu.node_pool import GpuNodePoolConfig
+from components.manifest import pod_templates
 from components.plan import GPU, Part, Plan
 
 from .environment import Environment
@@ -18,16 +19,18 @@ if TYPE_CHECKING:
     from components.serving.cold_start import ColdStart
 
 _BOUGHT = {"on-demand": "", "spot": "Spot", "flex-start": "flex-start", "reservation": "reserved"}
+_SERVERS = {"Deployment": "deployment", "LeaderWorkerSet": "leader-worker-set"}
+"""What makes the pods of a model, and how the roles of such items end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One Deployment of a model.
+    """One Deployment of a model, or LeaderWorkerSet.
 
     Attributes:
         name: `blue` or `canary`; empty when the model has one Deployment only.
         server: what runs and its version, `tgi 3.3.6`.
-        gpus: GPUs of one replica.
+        gpus: GPUs of one replica, on all its nodes.
         min: fewest replicas.
         max: most replicas.
         standby: whether the Service leads past it.
@@ -81,7 +84,7 @@ def how_bought(provisioning: str) -> str:
 
 
 def tracks(part: Part) -> tuple[Track, ...]:
-    """The Deployments of a model, in the plan's order."""
+    """The Deployments and LeaderWorkerSets of a model, in the plan's order."""
     ranges = {
         item.properties["spec"]["scaleTargetRef"]["name"]: item.properties["spec"]
         for item in part.items
@@ -93,7 +96,7 @@ def tracks(part: Part) -> tuple[Track, ...]:
     return tuple(
         _track(item.role, item.properties, ranges.get(item.object_name), service)
         for item in part.items
-        if item.kind == "Deployment"
+        if item.kind in _SERVERS
     )
 
 
@@ -150,7 +153,8 @@ def _track(
     role: str, manifest: Mapping[str, Any], scaled: Mapping[str, Any] | None, service: Mapping[str, str]
 ) -> Track:
     spec = manifest["spec"]
-    pod = spec["template"]
+    _, pod = next(pod_templates(manifest["kind"], spec))
+    size = spec.get("leaderWorkerTemplate", {}).get("size", 1)
     fixed = spec.get("replicas", 1)
     least, most = (scaled["minReplicas"], scaled["maxReplicas"]) if scaled else (fixed, fixed)
     container = pod["spec"]["containers"][0]
@@ -158,7 +162,7 @@ def _track(
     return Track(
         name=_track_name(role),
         server=f"{container['name']} {image_version(container['image'])}".rstrip(),
-        gpus=int(container.get("resources", {}).get("limits", {}).get(GPU, 0)),
+        gpus=size * int(container.get("resources", {}).get("limits", {}).get(GPU, 0)),
         min=least,
         max=most,
         standby=any(labels.get(key) != value for key, value in service.items()),
@@ -166,8 +170,10 @@ def _track(
 
 
 def _track_name(role: str) -> str:
-    """`blue` for the role `blue-deployment`; empty for a Deployment that is alone."""
-    return role.removesuffix("deployment").removesuffix("-")
+    """`blue` for the role `blue-deployment`; empty for what is alone."""
+    for noun in _SERVERS.values():
+        role = role.removesuffix(noun)
+    return role.removesuffix("-")
 
 
 def image_version(image: str) -> str:

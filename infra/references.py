@@ -95,6 +95,8 @@ def _model(environment: Environment, model: ModelConfig, path: Path, found: Coll
     if model.autoscaling and "replicas" in model.model_fields_set:
         found.add((*path, "replicas"), "is not used where autoscaling is set, which says min and max; drop one of them")
     _cache(environment, model, (*path, "cache"), found)
+    if model.nodes > 1:
+        _need(environment, "leader_worker_set", "a replica of several nodes", (*path, "nodes"), found)
     if isinstance(model.hf_token, ExternalSecret):
         _need(environment, "external_secrets", "this token source", (*path, "hf_token"), found)
     if isinstance(model.hf_token, SecretManager):

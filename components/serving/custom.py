@@ -59,7 +59,7 @@ class MetricsConfig(Config):
 
     path: Annotated[str, patterned(r"^/\S*$", "a URL path such as /v1/health")] = "/metrics"
     """Where. Omitted: /metrics."""
-    like: Literal["tgi", "vllm", "sglang"] | None = None
+    like: Literal["tgi", "vllm", "sglang", "tei"] | None = None
     """The engine whose metrics it emits, when it is one of those in an image of your own. Omitted: only `names`."""
     names: dict[MetricName, Literal["gauge", "counter", "histogram", "summary"]] = Field(default_factory=dict)
     """Further metrics it emits. Autoscalers and alerts may name these and no others. Omitted: none."""

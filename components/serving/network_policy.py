@@ -55,6 +55,7 @@ def network_policy_item(
     google_apis: bool = False,
     internet: bool = True,
     cache_ranges: Iterable[str] = (),
+    peers: bool = False,
 ) -> Item:
     """The NetworkPolicy of a model server.
 
@@ -68,6 +69,8 @@ def network_policy_item(
         google_apis: whether the pods use Workload Identity and so need the metadata server.
         internet: whether the pods may call public addresses on port 443.
         cache_ranges: addresses that a model cache is read from, on port 443.
+        peers: whether its pods talk to each other, as those of a replica that spans nodes do, on ports that they and
+            NCCL choose at start.
     """
     names = sorted({*config.callers, *callers} - {namespace})
     sources: list[dict[str, Any]] = [{"podSelector": {}}, *(in_namespaces(name) for name in names)]
@@ -89,6 +92,11 @@ def network_policy_item(
         egress.append({"to": [{"namespaceSelector": {}}], "ports": [_tcp(port) for port in ports]})
     if google_apis:
         egress += _metadata_server()
+    ingress: list[dict[str, Any]] = [{"from": sources, "ports": [{"protocol": "TCP", "port": "http"}]}]
+    if peers:
+        own = {"podSelector": {"matchLabels": {"app": server}}}
+        ingress.append({"from": [own]})
+        egress.append({"to": [own]})
     manifest = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -96,7 +104,7 @@ def network_policy_item(
         "spec": {
             "podSelector": {"matchLabels": {"app": server}},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": sources, "ports": [{"protocol": "TCP", "port": "http"}]}],
+            "ingress": ingress,
             "egress": egress,
         },
     }
