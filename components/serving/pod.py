@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from math import ceil, floor
 from typing import Any
 
 from ..errors import MisfitError
-from ..manifest import without_none
+from ..manifest import Shared, without_none
 from ..plan import GPU, NodeShape
 from ..quantity import GIB, number
 from . import cache
@@ -21,7 +22,7 @@ _NODE_SHARE = 0.75
 """Share of a node that one replica asks for by default; the rest is for agents the cluster adds to every node."""
 STOP_SECONDS = 15
 """Seconds after the drain for shards to end (huggingface/text-generation-inference launcher/src/main.rs)."""
-_SHARED_MEMORY = {"name": "shm", "mountPath": "/dev/shm"}  # noqa: S108 - a path inside the container
+_SHARED_MEMORY = Shared(name="shm", mountPath="/dev/shm")  # noqa: S108 - a path inside the container
 
 
 def gpus_of(config: ModelServerConfig, nodes: tuple[NodeShape, ...]) -> int:
@@ -89,6 +90,8 @@ def pod_template(
         notes["inference/min-compute-capability"] = f"{launch.min_compute_capability:.1f}"
     if launch.max_compute_capability:
         notes["inference/max-compute-capability"] = f"{launch.max_compute_capability:.1f}"
+    if isinstance(config.cache, ExistingClaim) and config.cache.access_mode == "ReadWriteOnce":
+        notes[cache.CLAIM_MODE] = config.cache.access_mode
     notes["inference/model"] = config.model
     token_volumes = list(token.volumes) if token and launch.token_env else []
     spec = without_none(
@@ -126,14 +129,25 @@ def _refuse_undefined(config: ModelServerConfig, launch: Launch) -> None:
             raise MisfitError(message, at=("secret_env",))
 
 
-def _pod_security(security: Security) -> dict[str, Any]:
+@lru_cache
+def _pod_security(security: Security) -> Shared:
     settings: dict[str, Any] = {"runAsNonRoot": security.user != 0, "runAsUser": security.user}
     if security.group is not None:
         settings["runAsGroup"] = security.group
     if security.fs_group is not None:
         # Otherwise the kubelet walks the whole cache at every mount (Kubernetes API, PodSecurityContext).
         settings |= {"fsGroup": security.fs_group, "fsGroupChangePolicy": "OnRootMismatch"}
-    return {**settings, "seccompProfile": {"type": "RuntimeDefault"}}
+    return Shared(**settings, seccompProfile={"type": "RuntimeDefault"})
+
+
+@lru_cache
+def _container_security(*, read_only_root: bool) -> Shared:
+    return Shared(allowPrivilegeEscalation=False, readOnlyRootFilesystem=read_only_root, capabilities={"drop": ["ALL"]})
+
+
+@lru_cache(maxsize=1024)
+def _variable(name: str, value: str) -> Shared:
+    return Shared(name=name, value=value)
 
 
 def variables(config: ModelServerConfig, launch: Launch) -> dict[str, str]:
@@ -155,11 +169,11 @@ def _container(
     token: TokenParts | None,
 ) -> dict[str, Any]:
     startup, readiness, liveness = launch.probes
-    env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in variables(config, launch).items()]
+    env: list[dict[str, Any]] = [_variable(name, value) for name, value in variables(config, launch).items()]
     read_only = isinstance(config.cache, ExistingClaim) and config.cache.access_mode == "ReadOnlyMany"
     mounts: list[dict[str, Any]] = [
         without_none(name=cache.VOLUME, mountPath=launch.cache_path, readOnly=read_only or None),
-        dict(_SHARED_MEMORY),
+        _SHARED_MEMORY,
         *({"name": f"scratch-{number}", "mountPath": path} for number, path in enumerate(launch.scratch)),
     ]
     env += [
@@ -180,11 +194,7 @@ def _container(
         ports=[{"name": "http", "containerPort": launch.port, "protocol": "TCP"}],
         env=env,
         resources=_resources(config, launch, nodes),
-        securityContext={
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": security.read_only_root,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        securityContext=_container_security(read_only_root=security.read_only_root),
         startupProbe=startup.manifest(),
         readinessProbe=readiness.manifest(),
         livenessProbe=liveness.manifest(),

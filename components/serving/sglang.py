@@ -15,8 +15,8 @@ from ..catalog import images, metrics
 from ..catalog.engine_flags import flags_of, mistakes_of, words_of
 from ..catalog.quantization import methods_of
 from ..config import EnvName, Seconds
+from ..demand import Demand
 from ..errors import MisfitError, Problem
-from ..fit.demand import Demand
 from .engine import Launch, Probe, Security
 from .flags import FlagHints, extra_arguments_misfits, release_misfits
 from .sglang_flags import SglangFlags, arguments

@@ -13,8 +13,8 @@ from pydantic import Field, model_validator
 from ..catalog import images, metrics
 from ..catalog.tei_variants import variant
 from ..config import Config, Count, Flag, Image, Seconds, patterned
+from ..demand import Demand
 from ..errors import MisfitError, Problem
-from ..fit.demand import Demand
 from .engine import Launch, Probe, Security
 from .flags import FlagHints, extra_arguments_misfits, release_misfits
 

@@ -17,8 +17,8 @@ from ..catalog import images, metrics
 from ..catalog.engine_flags import flags_of
 from ..catalog.quantization import methods_of
 from ..config import Image, patterned
+from ..demand import Demand
 from ..errors import MisfitError
-from ..fit.demand import Demand
 from .engine import Launch, Probe, Security
 from .flags import FlagHints
 from .tgi_flags import TgiBatchFlags, TgiModelFlags, TgiServerFlags

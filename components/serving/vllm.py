@@ -16,8 +16,8 @@ from pydantic import model_validator
 
 from ..catalog import images, metrics
 from ..config import Config, Image, patterned
+from ..demand import Demand
 from ..errors import MisfitError, Problem
-from ..fit.demand import Demand
 from .engine import Launch, Probe, Security
 from .flags import FlagHints, extra_arguments_misfits, release_misfits
 from .vllm_model import VllmModelFlags
