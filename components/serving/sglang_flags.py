@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from ..config import Config, Count, Flag, Image, Integer, Number, Revision, Size, patterned
+from ..config import Config, Count, DnsName, Flag, Image, Integer, Number, Revision, Size, patterned
 
 Word = Annotated[str, patterned(r"^[\w.+-]+$", "letters, digits, dots, dashes and underscores", max_length=100)]
 """One word of the command line."""
@@ -66,7 +66,7 @@ class SglangFlags(Config):
         None
     )
     """Name in the OpenAI API; never with a colon, which separates an adapter's name. Omitted: the model's."""
-    chat_template: Annotated[str, patterned(r"^[\w./-]+$", "a template's name or an absolute path")] | None = None
+    chat_template: Annotated[str, patterned(r"^/?\w[\w./-]*$", "a template's name or an absolute path")] | None = None
     """Built-in chat template, or a file. Omitted: the model's own."""
     reasoning_parser: Word | None = None
     """Parser that tells reasoning from the answer, such as qwen3 or deepseek-r1; `auto` finds it. Omitted: none."""
@@ -182,7 +182,7 @@ class SglangFlags(Config):
     lora_backend: Literal["triton", "csgmv", "torch_native"] | None = None
     """Kernels for adapters. Omitted: csgmv."""
 
-    allowed_media_domains: tuple[Annotated[str, patterned(r"^[\w.-]+$", "a host name")], ...] = ()
+    allowed_media_domains: tuple[DnsName, ...] = ()
     """Hosts from which pictures, videos and sound named in requests are fetched. Omitted: any public one."""
     limit_mm_data_per_request: dict[Literal["image", "video", "audio"], Size] = Field(default_factory=dict)
     """Most pictures, videos and sounds in a request. Omitted: any number."""

@@ -74,7 +74,7 @@ class TeiEngine(Config):
     """Prompt of the model's own list that is put before each input. Omitted: none."""
     default_prompt: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
     """Text that is put before each input, such as "query: ". Omitted: none."""
-    dense_path: Annotated[str, patterned(r"^[\w.-]+$", "a folder of the model such as 2_Dense")] | None = None
+    dense_path: Annotated[str, patterned(r"^\w[\w.-]*$", "a folder of the model such as 2_Dense")] | None = None
     """The model's folder with its last, dense layer. Omitted: as its modules.json says."""
     use_flash_attention: Flag | None = None
     """Whether flash attention is used on a GPU. Omitted: it is, but not in Turing's own image, because it is imprecise

@@ -216,7 +216,7 @@ def test_an_argument_survives_the_entrypoint_s_shell_or_is_refused(text: str) ->
         ({"rocm": True}, "rocm: unknown field: GKE has no AMD GPUs; the image for them runs on one machine"),
         ({"quantization": "awq"}, "quantization: unknown field: that is vLLM's and SGLang's; TGI's is quantize"),
         ({"context_length": 4096}, "context_length: unknown field: that is SGLang's; TGI's is max_total_tokens"),
-        ({"pipeline_parallel_size": 2}, "that is vLLM's; TGI has no such setting; leave it out"),
+        ({"pipeline_parallel_size": 2}, "that is vLLM's and SGLang's; TGI has no such setting; leave it out"),
         ({"extra_args": ["--num-shard", "2"]}, 'extra_args[0]: got "--num-shard"; write engine.num_shard'),
         ({"extra_args": ["--port=80"]}, 'extra_args[0]: got "--port"; the model server serves on 8080 inside the pod'),
         ({"extra_args": ["-p", "80"]}, 'extra_args[0]: got "-p"; write the long form of the flag'),
