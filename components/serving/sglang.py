@@ -236,8 +236,6 @@ class SglangEngine(SglangFlags):
     def _environment(self) -> dict[str, str]:
         return {
             "HF_HOME": CACHE,
-            # The same folders as TGI's and TEI's, so that a change of engine finds the files.
-            "HF_HUB_CACHE": CACHE,
             "USER": "sglang",
             # What it compiles, Triton's, Inductor's and FlashInfer's included (srt/environ.py).
             "SGLANG_CACHE_DIR": f"{_SCRATCH}/sglang",

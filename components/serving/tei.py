@@ -206,7 +206,13 @@ class TeiEngine(Config):
         yield from self.extra_args
 
     def _environment(self, gpus: int) -> dict[str, str]:
-        env = {"HF_HOME": CACHE, "HOME": f"{_SCRATCH}/home", "HUGGINGFACE_HUB_CACHE": CACHE, "USER": "tei"}
+        env = {
+            "HF_HOME": CACHE,
+            "HOME": f"{_SCRATCH}/home",
+            # Where `hf download` with that HF_HOME keeps a model; the image's own is the folder above.
+            "HUGGINGFACE_HUB_CACHE": f"{CACHE}/hub",
+            "USER": "tei",
+        }
         if not gpus:
             return env
         if self.use_flash_attention is not None:

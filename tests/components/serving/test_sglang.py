@@ -155,7 +155,7 @@ def test_the_image_runs_as_root_and_what_it_compiles_outlives_a_restart() -> Non
     launch = SglangEngine().launch("a/b", None, 1)
     assert (launch.security.user, launch.security.level, launch.security.read_only_root) == (0, "baseline", False)
     assert launch.env["SGLANG_CACHE_DIR"].startswith(f"{launch.scratch[0]}/")
-    assert launch.env["HF_HUB_CACHE"] == launch.cache_path
+    assert launch.env["HF_HOME"] == launch.cache_path
     assert "HOME" not in launch.env, "kernels are baked below root's own"
 
 

@@ -171,7 +171,7 @@ def test_any_uid_runs_it_with_a_read_only_root() -> None:
         assert launch.security.level == "restricted"
         assert launch.security.read_only_root
         assert launch.working_dir == "", "the entrypoint is relative to the image's own"
-        assert launch.env["HUGGINGFACE_HUB_CACHE"] == launch.cache_path
+        assert launch.env["HUGGINGFACE_HUB_CACHE"] == f"{launch.env['HF_HOME']}/hub" == f"{launch.cache_path}/hub"
         assert launch.env["HOME"].startswith(f"{launch.scratch[0]}/")
 
 
