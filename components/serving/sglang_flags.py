@@ -7,6 +7,7 @@ srt/arg_groups/fields/ and srt/arg_groups/choices.py).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -128,7 +129,7 @@ class SglangFlags(Config):
     dp_size: Count | None = None
     """Copies of the model in one pod. Omitted: 1; replicas are easier to place."""
     ep_size: Count | None = None
-    """GPUs over which experts are spread, for models with experts: 1 or tp_size. Omitted: 1."""
+    """Groups over which experts are spread, for models with experts; divides tp_size. Omitted: 1."""
     attn_dp_size: Count | None = None
     """Groups that each do attention for their own requests, for DeepSeek's kind; divides tp_size. Omitted: 1."""
     moe_runner_backend: Word | None = None
@@ -209,6 +210,11 @@ class SglangFlags(Config):
     """Name in traces. Omitted: sglang."""
     random_seed: Integer | None = None
     """Seed of sampling. Omitted: another one at each start."""
+
+    @property
+    def release(self) -> tuple[int, ...]:
+        """The release as numbers that compare, `(0, 5, 20)`."""
+        return tuple(map(int, re.findall(r"\d+", self.version)[:3]))
 
 
 _NO_FLAGS = ("kind", "version", "image")
