@@ -334,6 +334,12 @@ def test_a_wrong_flag_is_refused_with_the_fix(fields: dict[str, Any], said: str)
     assert said in str(refusal.value)
 
 
+def test_a_short_form_is_told_once() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        SglangEngine(extra_args=("--tp", "2"))
+    assert str(refusal.value) == 'extra_args[0]: got "--tp"; write tp_size'
+
+
 def test_later_releases_have_their_own_rules() -> None:
     mirror = {"version": "v0.5.23", "image": "registry.example.com/sglang:v0.5.23"}
     for fields, said in (
