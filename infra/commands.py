@@ -215,6 +215,45 @@ def schema(
 
 
 @app.command()
+def docker(
+    environment: OneEnvironment,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model, as the stack names it.")],
+    *,
+    gpu: Annotated[Literal["nvidia", "amd"], typer.Option("--gpu", help="Whose GPUs the machine has.")] = "nvidia",
+    track: Annotated[
+        str | None,
+        typer.Option(
+            "--track", metavar="NAME", help="Version of its rollout, such as canary. Omitted: the one in use."
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the machine, on loopback.")] = 8080,
+    style: Annotated[
+        Literal["run", "compose"] | None, typer.Option("--format", help="Only this form. Omitted: both.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder for run.sh and compose.yaml. Omitted: print them."),
+    ] = None,
+) -> int:
+    """Run a model server on one machine with Docker.
+
+    Prints the `docker run` line and a Compose file for the pod's container, as hardened as there.
+    Credentials are taken from the shell: none is written.
+    """
+    from .single_machine import forms, write_forms  # noqa: PLC0415 - only this command needs it
+
+    written = forms(_one(environment), model, vendor=gpu, track=track, published=port)
+    chosen = {name: text for name, text in written.items() if style is None or name.startswith(style)}
+    if output is not None:
+        for path in write_forms(chosen, output):
+            say(printable(str(path)))
+        return PROVED
+    for name, text in chosen.items():
+        say(text.removesuffix("\n") if style else f"# {name}\n{text}")
+    return PROVED
+
+
+@app.command()
 def preview(
     environments: Environments = None,
     today: Today = None,

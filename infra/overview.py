@@ -9,21 +9,24 @@ from typing import Any
 from components.catalog.accelerators import accelerators
 from components.gpu.compute_class import class_pools
 from components.gpu.node_pool import GpuNodePoolConfig
+from components.manifest import pod_templates
 from components.plan import GPU, Part, Plan
 
 from .environment import Environment
 
 _BOUGHT = {"on-demand": "", "spot": "Spot", "flex-start": "flex-start", "reservation": "reserved"}
+_SERVERS = {"Deployment": "deployment", "LeaderWorkerSet": "leader-worker-set"}
+"""What makes the pods of a model, and how the roles of such items end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One Deployment of a model.
+    """One Deployment of a model, or LeaderWorkerSet.
 
     Attributes:
         name: `blue` or `canary`; empty when the model has one Deployment only.
         server: what runs and its version, `tgi 3.3.6`.
-        gpus: GPUs of one replica.
+        gpus: GPUs of one replica, on all its nodes.
         min: fewest replicas.
         max: most replicas.
         standby: whether the Service leads past it.
@@ -77,7 +80,7 @@ def how_bought(provisioning: str) -> str:
 
 
 def tracks(part: Part) -> tuple[Track, ...]:
-    """The Deployments of a model, in the plan's order."""
+    """The Deployments and LeaderWorkerSets of a model, in the plan's order."""
     ranges = {
         item.properties["spec"]["scaleTargetRef"]["name"]: item.properties["spec"]
         for item in part.items
@@ -89,7 +92,7 @@ def tracks(part: Part) -> tuple[Track, ...]:
     return tuple(
         _track(item.role, item.properties, ranges.get(item.object_name), service)
         for item in part.items
-        if item.kind == "Deployment"
+        if item.kind in _SERVERS
     )
 
 
@@ -146,15 +149,16 @@ def _track(
     role: str, manifest: Mapping[str, Any], scaled: Mapping[str, Any] | None, service: Mapping[str, str]
 ) -> Track:
     spec = manifest["spec"]
-    pod = spec["template"]
+    _, pod = next(pod_templates(manifest["kind"], spec))
+    size = spec.get("leaderWorkerTemplate", {}).get("size", 1)
     fixed = spec.get("replicas", 1)
     least, most = (scaled["minReplicas"], scaled["maxReplicas"]) if scaled else (fixed, fixed)
     container = pod["spec"]["containers"][0]
     labels = pod["metadata"]["labels"]
     return Track(
-        name=role.removesuffix("deployment").removesuffix("-"),
+        name=role.removesuffix(_SERVERS[manifest["kind"]]).removesuffix("-"),
         server=f"{container['name']} {image_version(container['image'])}".rstrip(),
-        gpus=int(container.get("resources", {}).get("limits", {}).get(GPU, 0)),
+        gpus=size * int(container.get("resources", {}).get("limits", {}).get(GPU, 0)),
         min=least,
         max=most,
         standby=any(labels.get(key) != value for key, value in service.items()),

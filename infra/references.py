@@ -102,6 +102,8 @@ def _model(environment: Environment, model: ModelConfig, path: Path, found: Coll
     ):
         message = f'"{storage}" is a class of Filestore, whose driver this cluster has not; set cluster.filestore: true'
         found.add((*path, "cache", "storage_class"), message)
+    if model.nodes > 1:
+        _need(environment, "leader_worker_set", "a replica of several nodes", (*path, "nodes"), found)
     if isinstance(model.hf_token, ExternalSecret):
         _need(environment, "external_secrets", "this token source", (*path, "hf_token"), found)
     if isinstance(model.hf_token, SecretManager):

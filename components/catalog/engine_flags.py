@@ -20,6 +20,10 @@ NAMES = MappingProxyType({"tgi": "TGI", "vllm": "vLLM", "sglang": "SGLang", "tei
 """Each engine's `kind`, and what people call it."""
 
 
+WHOLE = frozenset({"tgi", "tei"})
+"""Engines whose table lists every flag they have; of the others it lists what most people set."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineFlag:
     """One setting of an engine.

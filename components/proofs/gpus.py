@@ -21,6 +21,7 @@ CAPABILITY = "inference/min-compute-capability"
 NEWEST = "inference/max-compute-capability"
 """Annotation of a pod: highest CUDA compute capability its image starts on."""
 SHARING_LABEL = "cloud.google.com/gke-gpu-sharing-strategy"
+PARTITION_LABEL = "cloud.google.com/gke-gpu-partition-size"
 _SHARDS = frozenset({
     "--num-shard", "--tensor-parallel-size", "-tp", "--tp-size", "--tp",
     "--pipeline-parallel-size", "-pp", "--pp-size", "--data-parallel-size", "-dp", "--dp-size",
@@ -30,11 +31,12 @@ _SHARDS = frozenset({
 
 @rule("shared-gpu-request", "scheduling", "error")
 def shared_gpu_request(index: Index) -> Iterator[Fault]:
-    """A container that asks for more than one GPU where GPUs are shared.
+    """A replica that takes more than one GPU where GPUs are shared.
 
     With time-sharing or MPS the device plugin refuses any container that asks for more than one `nvidia.com/gpu`: the
     pod is placed and then fails with UnexpectedAdmissionError, again and again. Two shares would be two slices of one
-    GPU anyway, not two GPUs. Source: GoogleCloudPlatform/container-engine-accelerators@992db812
+    GPU anyway, not two GPUs; so would those of two pods of one replica, and NCCL stops at "Duplicate GPU detected".
+    Source: GoogleCloudPlatform/container-engine-accelerators@992db812
     pkg/gpu/nvidia/gpusharing/gpusharing.go:43.
 
     Fix: ask for one GPU, or run on a pool whose GPUs are not shared.
@@ -43,17 +45,51 @@ def shared_gpu_request(index: Index) -> Iterator[Fault]:
         shared = [node for node in verdict.fits if SHARING_LABEL in node.labels]
         asked = {container["name"]: _gpus(container) for container in verdict.pod.every_container}
         for name, count in asked.items() if shared else ():
-            if count <= 1:
+            if count <= 1 and (verdict.pod.span == 1 or not count):
                 continue
             pool = shared[0]
             others = (node for node in index.plan.nodes if GPU in node.allocatable)
             whole = [node.pool for node in others if SHARING_LABEL not in node.labels]
-            yield Fault(
-                verdict.pod.at("gpus"),
-                f"{verdict.pod.subject}: container {name} asks for {count} {GPU}, but pool {pool.pool} shares its GPUs "
-                f"({pool.labels[SHARING_LABEL]}) and gives a container 1 at most",
-                ("gpus: 1", *([f"runs_on: [{whole[0]}], whose GPUs are whole"] if whole else [])),
-            )
+            elsewhere = [f"runs_on: [{whole[0]}], whose GPUs are whole"] if whole else []
+            sharing = f"but pool {pool.pool} shares its GPUs ({pool.labels[SHARING_LABEL]})"
+            if count > 1:
+                yield Fault(
+                    verdict.pod.at("gpus"),
+                    f"{verdict.pod.subject}: container {name} asks for {count} {GPU}, {sharing} and gives a container "
+                    "1 at most",
+                    ("gpus: 1", *elsewhere),
+                )
+            else:
+                yield Fault(
+                    verdict.pod.at("nodes"),
+                    f"{verdict.pod.subject}: {verdict.pod.span} pods serve a replica together, {sharing}, so that two "
+                    "of them can get one GPU",
+                    ("nodes: 1", *elsewhere),
+                )
+
+
+@rule("sharded-mig-slices", "scheduling", "error")
+def sharded_mig_slices(index: Index) -> Iterator[Fault]:
+    """An engine told to split its model over GPUs that are slices of one (MIG).
+
+    A CUDA process sees one slice only, and slices do not reach each other's memory: the shards of a model cannot talk,
+    and the engine stops at start. A slice has memory of its own, so that a model must fit one. Source:
+    docs.nvidia.com/datacenter/tesla/mig-user-guide, "CUDA Device Enumeration" and "CUDA GPU Peer to Peer".
+
+    Fix: ask for one slice, take larger ones (`partition` of the pool), or run on a pool whose GPUs are whole.
+    """
+    for verdict in index.scheduler.verdicts:
+        sliced = [node for node in verdict.fits if PARTITION_LABEL in node.labels]
+        for container in verdict.pod.containers if sliced else ():
+            count = _shard_count(_arguments(container))
+            if count > 1:
+                pool = sliced[0]
+                yield Fault(
+                    verdict.pod.at("gpus" if verdict.pod.span == 1 else "nodes"),
+                    f"{verdict.pod.subject}: container {container['name']} would split its model over {count} "
+                    f"slices, but those of pool {pool.pool} ({pool.labels[PARTITION_LABEL]}) do not reach each other",
+                    ("gpus: 1" if verdict.pod.span == 1 else "nodes: 1", "a larger partition in the pool"),
+                )
 
 
 @rule("gpu-request-limit", "scheduling", "error")
@@ -172,7 +208,7 @@ def zone_without_gpu(index: Index) -> Iterator[Fault]:
 
 @rule("more-shards-than-gpus", "scheduling", "error")
 def more_shards_than_gpus(index: Index) -> Iterator[Fault]:
-    """An engine told to split its model over more GPUs than its container has.
+    """An engine told to split its model over more GPUs than its replica has.
 
     It waits for the missing ones or stops: TGI "sharded, but found only n CUDA devices", vLLM a placement that cannot
     be met. Counted from --num-shard (TGI), --tensor-parallel-size times --pipeline-parallel-size times
@@ -211,6 +247,7 @@ def idle_gpus(index: Index) -> Iterator[Fault]:
 
 RULES = (
     shared_gpu_request,
+    sharded_mig_slices,
     gpu_request_limit,
     gpu_too_old,
     gpu_too_new,
@@ -222,8 +259,9 @@ RULES = (
 
 
 def suits(pod: Workload, node: NodeShape) -> bool:
-    """Whether a pool's GPUs are such as the pod needs: not shared where it asks for several, and not too old."""
-    if SHARING_LABEL in node.labels and any(_gpus(container) > 1 for container in pod.every_container):
+    """Whether a pool's GPUs are such as the pod needs: whole where a replica takes several, and not too old."""
+    together = any(_gpus(container) * pod.span > 1 for container in pod.every_container)
+    if together and (SHARING_LABEL in node.labels or PARTITION_LABEL in node.labels):
         return False
     return _built_for(pod, node.accelerator)
 
@@ -277,12 +315,15 @@ def _zones_with(accelerator: str, zone: str) -> tuple[str, ...]:
 
 
 def _shards(index: Index) -> Iterator[tuple[Workload, str, int, int]]:
-    """Every container that is told how many GPUs to use: its pod, name, that number, and the GPUs it has."""
+    """Every container that is told how many GPUs to use: its pod, name, that number, and the GPUs its replica has."""
     for pod in index.workloads:
         for container in pod.containers:
-            arguments = (*container.get("command", ()), *container.get("args", ()))
-            if shards := _shard_count(arguments):
-                yield pod, container["name"], shards, _gpus(container)
+            if shards := _shard_count(_arguments(container)):
+                yield pod, container["name"], shards, _gpus(container) * pod.span
+
+
+def _arguments(container: Mapping[str, Any]) -> tuple[str, ...]:
+    return (*container.get("command", ()), *container.get("args", ()))
 
 
 def _shard_count(arguments: tuple[str, ...]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
@@ -28,6 +29,7 @@ from ..quantity import number
 from ..scaling.autoscaler import AutoscalingConfig
 from ..traffic.service import ServiceConfig
 from .cache import CacheConfig, NodeDisk
+from .engine import SpansNodes
 from .engines import EngineConfig
 from .flags import variables_misfits
 from .hub_token import SecretKeyName, TokenConfig
@@ -40,6 +42,8 @@ GoogleAccount = Annotated[
     ),
 ]
 """A Google service account's address."""
+ROLE_LABEL = "inference/role"
+"""Label of the pods of a replica that spans nodes: `leader` answers requests, a `worker` only takes part."""
 
 
 class ResourcesConfig(Config):
@@ -123,7 +127,14 @@ class ModelServerConfig(Config):
     runs_on: tuple[DnsLabel, ...] = ()
     """Node pools, in order of preference, or one compute class. Omitted: any node without taints."""
     gpus: Size | None = None
-    """GPUs of one replica, all on one node. Omitted: 1 on pools with GPUs and for engines that need one, else 0."""
+    """GPUs of one replica on each of its nodes. Omitted: 1 on pools with GPUs and for engines that need one, else 0."""
+    nodes: Count = 1
+    """Nodes that one replica spans, a pod on each: the layers are divided among them. Needs addons.leader_worker_set.
+    Omitted: 1."""
+    exclusive_topology: LabelKey | None = None
+    """Node label whose value all pods of a replica share and no other replica has: cloud.google.com/gke-nodepool for
+    pools with compact placement, topology.kubernetes.io/zone to stay in one zone. Only with nodes above 1. Omitted:
+    pods of a replica go to any nodes of the pools."""
     replicas: Count = 1
     """Pods, each with the whole model. Not used where autoscaling is set. Omitted: 1."""
     autoscaling: AutoscalingConfig | None = None
@@ -134,9 +145,9 @@ class ModelServerConfig(Config):
     """Where model files are kept. Omitted: 50 GiB of the node's disk, downloaded anew by each pod."""
     hf_token: TokenConfig | None = None
     """Where the Hugging Face token comes from; gated models need one. Omitted: no token."""
-    shared_memory: Bytes = "1Gi"
-    """Shared memory (/dev/shm), which NCCL and PyTorch use between processes; part of memory. Omitted: 1 GiB, as TGI's
-    README runs it; containers have 64 MiB otherwise."""
+    shared_memory: Bytes | None = None
+    """Shared memory (/dev/shm), which NCCL and PyTorch use between processes; part of memory. Omitted: 1 GiB for each
+    GPU of the pod, at least one, and what the engine keeps there; containers have 64 MiB otherwise."""
     service: ServiceConfig = Field(default_factory=ServiceConfig)
     """How clients reach it. Omitted: a Service on port 80 inside the cluster."""
     network: NetworkConfig = Field(default_factory=NetworkConfig)
@@ -174,10 +185,25 @@ class ModelServerConfig(Config):
         problems += [
             Problem(("labels", name), "is ours: Services and rollouts select by it; choose another key")
             for name in self.labels
-            if name in ("app", "color", "version")
+            if name in ("app", "color", "version", ROLE_LABEL)
         ]
         if self.gpus == 0 and self.engine.needs_gpu:
             problems.append(Problem(("gpus",), f"got 0; {self.engine.kind} serves on GPUs only: use 1 or more"))
         problems += variables_misfits(self.engine.kind, self.env)
-        MisfitError.raise_all(problems)
+        MisfitError.raise_all([*problems, *self._group_misfits()])
         return self
+
+    def _group_misfits(self) -> Iterator[Problem]:
+        """What does not fit a replica's number of nodes."""
+        if self.nodes > 1 and not isinstance(self.engine, SpansNodes):
+            text = f"got {self.nodes}; {self.engine.kind} runs a replica on one node here: use 1, or engine kind: vllm"
+            yield Problem(("nodes",), text)
+        elif self.nodes > 1 and self.gpus == 0:
+            text = f"got 0; each of the replica's {self.nodes} nodes takes part with its GPUs: use 1 or more"
+            yield Problem(("gpus",), text)
+        if self.exclusive_topology and self.nodes == 1:
+            text = "keeps the pods of a replica together, and nodes is 1; drop it, or write how many nodes it spans"
+            yield Problem(("exclusive_topology",), text)
+        if self.exclusive_topology == "kubernetes.io/hostname":
+            text = "would put all pods of a replica on one node; drop nodes and write the GPUs of that node in gpus"
+            yield Problem(("exclusive_topology",), text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from ..fit.demand import Demand
 
@@ -91,6 +91,8 @@ class Launch:
         max_compute_capability: highest one it starts on; 0 when newer GPUs run it too, or when unknown.
         secret_variables: environment variables that `args` hand on, and that `secret_env` must therefore define.
         egress_ports: TCP ports in the cluster that it must reach, such as a trace collector's.
+        pod_ip_env: variable that hands the pod's own address over; empty when the engine needs none.
+        shared_memory_gib: what the engine keeps in /dev/shm besides what its GPUs need to talk to each other, in GiB.
         demand: what decides how much GPU memory a replica takes; `None` when nobody knows.
     """
 
@@ -114,6 +116,8 @@ class Launch:
     max_compute_capability: float = 0.0
     secret_variables: tuple[str, ...] = ()
     egress_ports: tuple[int, ...] = ()
+    pod_ip_env: str = ""
+    shared_memory_gib: float = 0.0
     demand: Demand | None = None
 
 
@@ -126,4 +130,16 @@ class Engine(Protocol):
 
     def launch(self, model: str, revision: str | None, gpus: int) -> Launch:
         """How to serve `model` at `revision` on `gpus` GPUs of one node."""
+        ...
+
+
+@runtime_checkable
+class SpansNodes(Protocol):
+    """What an engine has besides when one replica of it can run over several nodes."""
+
+    def launch_group(self, model: str, revision: str | None, gpus: int, nodes: int) -> tuple[Launch, Launch]:
+        """How to serve `model` on `gpus` GPUs of each of `nodes` nodes: the leader's pod, and each worker's.
+
+        `$(LWS_LEADER_ADDRESS)` and `$(LWS_WORKER_INDEX)` stand for what LeaderWorkerSet sets in every container.
+        """
         ...

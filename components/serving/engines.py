@@ -10,6 +10,7 @@ from .custom import CustomEngine
 from .sglang import SglangEngine
 from .tei import TeiEngine
 from .tgi import TgiEngine
+from .vllm import VllmEngine
 
-EngineConfig = Annotated[TgiEngine | SglangEngine | TeiEngine | CustomEngine, Field(discriminator="kind")]
+EngineConfig = Annotated[TgiEngine | VllmEngine | SglangEngine | TeiEngine | CustomEngine, Field(discriminator="kind")]
 """One engine, told apart by its `kind`."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..catalog.engine_flags import (
     NAMES,
+    WHOLE,
     EngineFlag,
     counterpart,
     equivalents,
@@ -71,9 +72,22 @@ def _of_others(engine: str, word: str) -> str:
     if not owners:
         return ""
     told = " and ".join(f"{name_of(other)}'s{_releases(flag)}" for other, flag in owners.items())
+    return f"that is {told}; {_in_its_place(engine, owners)}"
+
+
+def _in_its_place(engine: str, owners: Mapping[str, EngineFlag]) -> str:
+    """What the engine has in place of others' flag, as far as the tables tell."""
     ours = next((found for other, flag in owners.items() if (found := counterpart(flag.field, other, engine))), "")
-    own = f"{name_of(engine)}'s is {ours}" if ours else f"{name_of(engine)} has no such setting; leave it out"
-    return f"that is {told}; {own}"
+    if ours:
+        return f"{name_of(engine)}'s is {ours}"
+    if engine in WHOLE or _compared(owners):
+        return f"{name_of(engine)} has no such setting; leave it out"
+    return f"there is no field for it here; if {name_of(engine)} has it, write it in extra_args"
+
+
+def _compared(owners: Mapping[str, EngineFlag]) -> bool:
+    """Whether somebody looked for what other engines have in place of a flag."""
+    return any(each.fields.get(other) == flag.field for each in equivalents() for other, flag in owners.items())
 
 
 def _known(engine: str, word: str) -> EngineFlag | None:
@@ -106,15 +120,27 @@ def extra_arguments_misfits(engine: str, arguments: Sequence[str], *, complete: 
             continue
         if not name.startswith("--"):
             yield Problem(at, f'got "{name}"; write the long form of the flag')
-        elif (flag := flags_of(engine).get(words_of(name))) is not None:
+        elif (flag := _own(engine, name)) is not None:
             yield Problem(at, f'got "{name}"; {_field_of(flag)}')
-        elif hint := mistakes_of(engine).get(words_of(name)) or _of_others(engine, words_of(name)):
+        elif hint := mistakes_of(engine).get(words_of(name)) or _certainly_of_others(engine, words_of(name)):
             yield Problem(at, f'got "{name}"; {hint}')
         elif complete:
             known = [flag.flag for flag in flags_of(engine).values() if flag.flag]
             match = nearest(name, known)
             guess = f"did you mean {match}?" if match else "leave it out"
             yield Problem(at, f'got "{name}"; {name_of(engine)} has no such flag; {guess}')
+
+
+def _certainly_of_others(engine: str, word: str) -> str:
+    """Whose flag it is, where the tables tell that the engine has none of that name."""
+    owners = {other: flag for other in NAMES if other != engine and (flag := _known(other, word))}
+    return _of_others(engine, word) if engine in WHOLE or _compared(owners) else ""
+
+
+def _own(engine: str, name: str) -> EngineFlag | None:
+    """The engine's flag that an argument sets, turns off (`--no-…`), or sets a part of (`--…-config.mode`)."""
+    word, flags = words_of(name.partition(".")[0]), flags_of(engine)
+    return flags.get(word) or flags.get(word.removeprefix("no_"))
 
 
 def variables_misfits(engine: str, variables: Iterable[str], at: str = "env") -> Iterator[Problem]:

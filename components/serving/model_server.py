@@ -15,8 +15,9 @@ from ..scaling.autoscaler import autoscaler_item
 from ..traffic.service import service_host, service_item, service_url
 from .cache import Claim, ExistingClaim, claim_items
 from .config import ModelServerConfig
-from .engine import Launch
+from .engine import Launch, SpansNodes
 from .hub_token import TokenParts, token_parts
+from .leader_worker_set import LEADER, group_name, leader_worker_set, refuse_too_few_places
 from .network_policy import network_policy_item
 from .pod import gpus_of, pod_template
 from .site import Site
@@ -44,6 +45,16 @@ class Track:
     standby: bool = False
 
     @property
+    def grouped(self) -> bool:
+        """Whether a replica is a group of pods on several nodes."""
+        return self.config.nodes > 1
+
+    @property
+    def pods(self) -> str:
+        """The role of what makes its pods."""
+        return self.role("leader-worker-set" if self.grouped else "deployment")
+
+    @property
     def labels(self) -> dict[str, str]:
         """What selects its pods besides `app`."""
         return {self.label: self.name} if self.name else {}
@@ -53,8 +64,9 @@ class Track:
         return f"{self.name}-{noun}" if self.name else noun
 
     def deployment(self, server: str) -> str:
-        """The Deployment's name."""
-        return physical_name(server, self.name) if self.name else server
+        """The name of its Deployment, or LeaderWorkerSet."""
+        name = physical_name(server, self.name) if self.name else server
+        return group_name(name) if self.grouped else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +100,8 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     """
     base = tracks[0].config
     _refuse_shared_disk(tracks)
+    groups = sum(_most_replicas(track.config) + (track.config.update.max_surge or 0) for track in tracks)
+    refuse_too_few_places(base, groups, site)
     runs = [(track, _launch(track.config, site)) for track in tracks]
     shared = _shared(name, base, [launch for _, launch in runs], site)
     items = list(shared.items)
@@ -95,10 +109,11 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     for track, launch in runs:
         if not track.standby:
             items += _track_items(name, track, launch, shared, site, after=shared.roles)
-            active.append(track.role("deployment"))
+            active.append(track.pods)
     timeout = max(_timeout_seconds(track.config, launch) for track, launch in runs)
+    selected = {**selector, **LEADER} if base.nodes > 1 else selector
     items.append(
-        service_item(name, base.namespace, base.service, selector, after=tuple(active), timeout_seconds=timeout)
+        service_item(name, base.namespace, base.service, selected, after=tuple(active), timeout_seconds=timeout)
     )
     for track, launch in runs:
         if track.standby:
@@ -108,7 +123,7 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
         "url": service_url(name, base.namespace, base.service),
         "namespace": base.namespace,
         "service": name,
-        "selector": dict(selector),
+        "selector": dict(selected),
         "deployments": [track.deployment(name) for track in tracks],
     }
     return Part(
@@ -119,7 +134,7 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
         site.after,
         site.path,
         siblings=tuple(sorted(SERVER_KINDS - {kind})),
-        demands={track.role("deployment"): launch.demand for track, launch in runs if launch.demand},
+        demands={track.pods: launch.demand for track, launch in runs if launch.demand},
     )
 
 
@@ -136,6 +151,10 @@ def _refuse_shared_disk(tracks: list[Track]) -> None:
 
 
 def _most_pods(config: ModelServerConfig) -> int:
+    return config.nodes * _most_replicas(config)
+
+
+def _most_replicas(config: ModelServerConfig) -> int:
     return config.autoscaling.max if config.autoscaling else config.replicas
 
 
@@ -156,6 +175,7 @@ def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: 
             callers=[*site.callers, *([scraper] if scraper else [])],
             cluster_ports=[port for launch in launches for port in launch.egress_ports],
             google_apis=config.gcp_service_account is not None,
+            peers=config.nodes > 1,
         )
     )
     roles = tuple(item.role for item in items)
@@ -169,7 +189,7 @@ def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: 
             component=name,
             name=name,
             namespace=namespace,
-            selector={"app": name},
+            selector={"app": name, **(LEADER if config.nodes > 1 else {})},
             port="http",
             path=min(paths),
         )
@@ -178,15 +198,24 @@ def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: 
 
 
 def _launch(config: ModelServerConfig, site: Site) -> Launch:
-    return config.engine.launch(config.model, config.revision, gpus_of(config, site.nodes))
+    """How the pods that answer requests start."""
+    return _group(config, site)[0]
+
+
+def _group(config: ModelServerConfig, site: Site) -> tuple[Launch, ...]:
+    """How one replica's pods start: one, or the leader and each worker where it spans nodes."""
+    gpus = gpus_of(config, site.nodes)
+    if config.nodes > 1 and isinstance(config.engine, SpansNodes):
+        return config.engine.launch_group(config.model, config.revision, gpus, config.nodes)
+    return (config.engine.launch(config.model, config.revision, gpus),)
 
 
 def _track_items(
     name: str, track: Track, launch: Launch, shared: _Shared, site: Site, *, after: tuple[str, ...]
 ) -> list[Item]:
     config = track.config
-    deployment = _deployment(name, track, launch, shared.token, site)
-    role, budget = track.role("deployment"), track.role("disruption-budget")
+    deployment = _workload(name, track, launch, shared.token, site)
+    role, budget = track.pods, track.role("disruption-budget")
     items = [
         object_item(budget, name, _disruption_budget(name, track), after=after),
         object_item(role, name, deployment, after=after, timeout_seconds=_timeout_seconds(config, launch)),
@@ -203,6 +232,7 @@ def _track_items(
                     adapter=site.adapter,
                     emitted=launch.metrics,
                     queue_metric=launch.queue_metric,
+                    target=(deployment["apiVersion"], deployment["kind"]),
                     after=(role,),
                 )
             )
@@ -213,16 +243,24 @@ def _track_items(
     return items
 
 
-def _deployment(name: str, track: Track, launch: Launch, token: TokenParts | None, site: Site) -> dict[str, Any]:
+def _workload(name: str, track: Track, launch: Launch, token: TokenParts | None, site: Site) -> dict[str, Any]:
+    """What makes a track's pods: a Deployment, or a LeaderWorkerSet where a replica spans nodes."""
     config = track.config
     labels = {"app": name, **track.labels}
-    gpus = gpus_of(config, site.nodes)
-    surge, unavailable = config.update.max_surge, config.update.max_unavailable
-    if surge is None:
-        single = isinstance(config.cache, Claim | ExistingClaim) and config.cache.access_mode == "ReadWriteOnce"
-        surge = 1 if unavailable == 0 or (unavailable is None and not gpus and not single) else 0
-    if unavailable is None:
-        unavailable = 1 if surge == 0 else 0
+    update = _update(config, gpus_of(config, site.nodes))
+    match _group(config, site):
+        case (leader, worker):
+            return leader_worker_set(
+                track.deployment(name),
+                name,
+                config,
+                (leader, worker),
+                labels=labels,
+                update=update,
+                site=site,
+                token=token,
+                standby=track.standby,
+            )
     # Pulumi would wait for a colour that may not even have nodes yet.
     notes = {"pulumi.com/skipAwait": "true"} if track.standby else None
     return {
@@ -234,13 +272,7 @@ def _deployment(name: str, track: Track, launch: Launch, token: TokenParts | Non
             # (pulumi/pulumi-kubernetes#2491).
             replicas=None if config.autoscaling else config.replicas,
             selector={"matchLabels": labels},
-            strategy={
-                "type": "RollingUpdate",
-                "rollingUpdate": {
-                    "maxSurge": surge,
-                    "maxUnavailable": unavailable,
-                },
-            },
+            strategy={"type": "RollingUpdate", "rollingUpdate": update},
             progressDeadlineSeconds=_start_seconds(config, launch),
             template=pod_template(
                 name, config, launch, labels=labels, nodes=site.nodes, placement=site.placement, token=token
@@ -249,13 +281,24 @@ def _deployment(name: str, track: Track, launch: Launch, token: TokenParts | Non
     }
 
 
+def _update(config: ModelServerConfig, gpus: int) -> dict[str, int]:
+    """How many replicas may be there above and be missing below their number while they are replaced."""
+    surge, unavailable = config.update.max_surge, config.update.max_unavailable
+    if surge is None:
+        single = isinstance(config.cache, Claim | ExistingClaim) and config.cache.access_mode == "ReadWriteOnce"
+        surge = 1 if unavailable == 0 or (unavailable is None and not gpus and not single) else 0
+    if unavailable is None:
+        unavailable = 1 if surge == 0 else 0
+    return {"maxSurge": surge, "maxUnavailable": unavailable}
+
+
 def _start_seconds(config: ModelServerConfig, launch: Launch) -> int:
     return config.start_seconds or NODE_SECONDS + launch.probes[0].budget_seconds
 
 
 def _timeout_seconds(config: ModelServerConfig, launch: Launch) -> int:
     """How long Pulumi waits: pods are replaced one after another, each may need a node and a whole load."""
-    return _start_seconds(config, launch) * _most_pods(config)
+    return _start_seconds(config, launch) * _most_replicas(config)
 
 
 def _service_account(name: str, config: ModelServerConfig) -> Item:

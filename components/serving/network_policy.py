@@ -51,6 +51,7 @@ def network_policy_item(
     callers: Iterable[str] = (),
     cluster_ports: Iterable[int] = (),
     google_apis: bool = False,
+    peers: bool = False,
 ) -> Item:
     """The NetworkPolicy of a model server.
 
@@ -62,6 +63,8 @@ def network_policy_item(
         callers: further namespaces that may call: gateways, Prometheus.
         cluster_ports: TCP ports that the pods may call anywhere in the cluster.
         google_apis: whether the pods use Workload Identity and so need the metadata server.
+        peers: whether its pods talk to each other, as those of a replica that spans nodes do, on ports that they and
+            NCCL choose at start.
     """
     names = sorted({*config.callers, *callers} - {namespace})
     sources: list[dict[str, Any]] = [{"podSelector": {}}, *(in_namespaces(name) for name in names)]
@@ -81,6 +84,11 @@ def network_policy_item(
         egress.append({"to": [{"namespaceSelector": {}}], "ports": [_tcp(port) for port in ports]})
     if google_apis:
         egress += _metadata_server()
+    ingress: list[dict[str, Any]] = [{"from": sources, "ports": [{"protocol": "TCP", "port": "http"}]}]
+    if peers:
+        own = {"podSelector": {"matchLabels": {"app": server}}}
+        ingress.append({"from": [own]})
+        egress.append({"to": [own]})
     manifest = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -88,7 +96,7 @@ def network_policy_item(
         "spec": {
             "podSelector": {"matchLabels": {"app": server}},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": sources, "ports": [{"protocol": "TCP", "port": "http"}]}],
+            "ingress": ingress,
             "egress": egress,
         },
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import floor
+from math import ceil, floor
 from typing import Any
 
 from ..errors import MisfitError
@@ -29,6 +29,20 @@ def gpus_of(config: ModelServerConfig, nodes: tuple[NodeShape, ...]) -> int:
     if config.gpus is not None:
         return config.gpus
     return 1 if config.engine.needs_gpu or any(node.allocatable.get(GPU) for node in nodes) else 0
+
+
+def shared_memory_of(config: ModelServerConfig, launch: Launch, gpus: int) -> str:
+    """Size of /dev/shm: as configured, otherwise 1 GiB a GPU and what the engine keeps there.
+
+    A GPU's process needs there: 240 MiB for its answers (vLLM's MessageQueue, 10 chunks of 24 MiB) and its share of
+    160 MiB for orders (10 of 16 MiB), where vLLM 0.33.0 stops when they do not fit (vllm/distributed/
+    device_communicators/shm_broadcast.py check_shm_free_space); and NCCL's buffers towards GPUs it cannot reach
+    directly, as between L4s: about 10 MiB a channel (NCCL_BUFFSIZE of 4 MiB and the two low-latency protocols'), of at
+    most 32 channels. TGI's README runs with 1 GiB.
+    """
+    if config.shared_memory:
+        return config.shared_memory
+    return f"{max(1, gpus) + ceil(launch.shared_memory_gib)}Gi"
 
 
 def security_of(config: ModelServerConfig, launch: Launch) -> Security:
@@ -90,7 +104,13 @@ def pod_template(
         containers=[_container(config, launch, security, nodes, token)],
         volumes=[
             cache.volume(server, config.cache),
-            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": config.shared_memory}},
+            {
+                "name": "shm",
+                "emptyDir": {
+                    "medium": "Memory",
+                    "sizeLimit": shared_memory_of(config, launch, gpus_of(config, nodes)),
+                },
+            },
             *({"name": f"scratch-{number}", "emptyDir": {}} for number, _ in enumerate(launch.scratch)),
             *token_volumes,
         ],
@@ -116,6 +136,17 @@ def _pod_security(security: Security) -> dict[str, Any]:
     return {**settings, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
+def variables(config: ModelServerConfig, launch: Launch) -> dict[str, str]:
+    """The environment variables that are no credentials: ours, the engine's, the user's."""
+    return {
+        # Both engines' libraries honour it (huggingface_hub 2.4.0 constants.py).
+        "DO_NOT_TRACK": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        **launch.env,
+        **config.env,
+    }
+
+
 def _container(
     config: ModelServerConfig,
     launch: Launch,
@@ -124,14 +155,7 @@ def _container(
     token: TokenParts | None,
 ) -> dict[str, Any]:
     startup, readiness, liveness = launch.probes
-    variables = {
-        # Both engines' libraries honour it (huggingface_hub 2.4.0 constants.py).
-        "DO_NOT_TRACK": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        **launch.env,
-        **config.env,
-    }
-    env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in variables.items()]
+    env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in variables(config, launch).items()]
     read_only = isinstance(config.cache, ExistingClaim) and config.cache.access_mode == "ReadOnlyMany"
     mounts: list[dict[str, Any]] = [
         without_none(name=cache.VOLUME, mountPath=launch.cache_path, readOnly=read_only or None),
@@ -142,6 +166,8 @@ def _container(
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}}
         for name, secret in config.secret_env.items()
     ]
+    if launch.pod_ip_env:
+        env.append({"name": launch.pod_ip_env, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}})
     if token and launch.token_env:
         env.append(token.variable(launch.token_env))
         mounts += token.mounts
@@ -153,7 +179,7 @@ def _container(
         workingDir=launch.working_dir or None,
         ports=[{"name": "http", "containerPort": launch.port, "protocol": "TCP"}],
         env=env,
-        resources=_resources(config, nodes),
+        resources=_resources(config, launch, nodes),
         securityContext={
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": security.read_only_root,
@@ -171,13 +197,15 @@ def _container(
     )
 
 
-def _resources(config: ModelServerConfig, nodes: tuple[NodeShape, ...]) -> dict[str, Any]:
+def _resources(config: ModelServerConfig, launch: Launch, nodes: tuple[NodeShape, ...]) -> dict[str, Any]:
     gpus = gpus_of(config, nodes)
     cpu, memory = default_resources(nodes, gpus)
     requests: dict[str, Any] = {"cpu": config.resources.cpu or cpu, "memory": config.resources.memory or memory}
     limits: dict[str, Any] = {"memory": requests["memory"]}
-    if number(config.shared_memory) > number(requests["memory"]):
-        message = f'got "{config.shared_memory}"; must be at most the memory it is part of, {requests["memory"]}'
+    shared = shared_memory_of(config, launch, gpus)
+    if number(shared) > number(requests["memory"]):
+        given = f'got "{shared}"' if config.shared_memory else f"is {shared} for {gpus} GPUs"
+        message = f"{given}; must be at most the memory it is part of, {requests['memory']}"
         raise MisfitError(f"{message}; raise resources.memory", at=("shared_memory",))
     if isinstance(config.cache, NodeDisk):
         requests["ephemeral-storage"] = config.cache.size

@@ -67,6 +67,9 @@ class TgiEngine(TgiModelFlags, TgiBatchFlags, TgiServerFlags):
         Raises:
             ConfigError: for settings that the image for AMD GPUs cannot do.
         """
+        if self.image is not None:
+            message = f'got "{self.image}", which nobody knows to be built for AMD GPUs; leave it out'
+            raise MisfitError(message, at=("engine", "image"))
         return TgiOnRocm(**{name: getattr(self, name) for name in self.model_fields_set})
 
     def launch(self, model: str, revision: str | None, gpus: int) -> Launch:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from components.manifest import object_item
 from components.plan import NodeShape, Part, Taint
 from components.proofs.scheduler import ZONE, Scheduler
-from components.proofs.workload import Workload, workload
+from components.proofs.workload import Workload, workloads
 
 from .api import Api, until
 from .conftest import JUDGED
@@ -148,7 +148,7 @@ class Case:
         """The pod as the proof sees it, as that of a Job."""
         body = {"metadata": {"name": self.name, "namespace": _SPACE}, "spec": {"template": {"spec": self.spec}}}
         item = object_item("job", self.name, {"apiVersion": "batch/v1", "kind": "Job", **body})
-        found = workload(Part("Job", self.name, (item,)), item, None)
+        found = next(workloads(Part("Job", self.name, (item,)), item, None))
         assert found is not None
         return found
 
