@@ -111,12 +111,18 @@ def test_the_variants_are_those_of_the_field() -> None:
 
 @pytest.mark.parametrize("name", sorted(STARTS_ON))
 def test_a_variant_is_proved_for_exactly_the_gpus_its_binary_starts_on(name: str) -> None:
-    known = {gpu.compute_capability for gpu in accelerators().values()}
     chosen = variant(name)
-    low, high = (tuple(map(int, f"{bound:.1f}".split("."))) for bound in (
-        chosen.min_compute_capability, chosen.max_compute_capability
-    ))  # fmt: skip
-    assert {capability for capability in known if low <= capability <= high} == STARTS_ON[name] & known
+    low, high = _capability(chosen.min_compute_capability), _capability(chosen.max_compute_capability)
+    assert {capability for capability in STARTS_ON["cuda"] if low <= capability <= high} == STARTS_ON[name]
+
+
+def test_there_is_an_image_for_every_gpu_that_can_be_rented() -> None:
+    assert {gpu.compute_capability for gpu in accelerators().values()} <= STARTS_ON["cuda"]
+
+
+def _capability(number: float) -> tuple[int, int]:
+    major, minor = f"{number:.1f}".split(".")
+    return int(major), int(minor)
 
 
 @pytest.mark.parametrize(
