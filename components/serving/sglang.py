@@ -144,7 +144,9 @@ class SglangEngine(SglangFlags):
             "SGLANG_PYSPY_DUMP_BEFORE_CRASH": "false",
         }
 
-    def _demand(self, model: str, split: int) -> Demand:
+    def _demand(self, model: str, split: int) -> Demand | None:
+        if self.cpu_offload_gb:
+            return None  # the words all engines share cannot say where those weights are
         serves = self.enable_lora or self.lora_paths
         graphs = not (self.disable_decode_cuda_graph and self.disable_prefill_cuda_graph)
         chunk = self.chunked_prefill_size

@@ -188,7 +188,6 @@ class TeiEngine(Config):
             "--max-client-batch-size": self.max_client_batch_size,
             "--auto-truncate": None if self.auto_truncate is None else str(self.auto_truncate).lower(),
             "--default-prompt-name": self.default_prompt_name,
-            "--default-prompt": self.default_prompt,
             "--dense-path": self.dense_path,
             "--payload-limit": self.payload_limit,
             "--otlp-endpoint": self.otlp_endpoint,
@@ -197,6 +196,9 @@ class TeiEngine(Config):
         for flag, value in flags.items():
             if value is not None:
                 yield from (flag, str(value))
+        if self.default_prompt:
+            # One word, because a prompt may begin with a dash; Kubernetes reads `$(NAME)` as a variable otherwise.
+            yield "--default-prompt=" + self.default_prompt.replace("$(", "$$(")
         for origin in self.cors_allow_origin:
             yield from ("--cors-allow-origin", origin)
         if self.json_output:

@@ -257,6 +257,7 @@ def test_what_sglang_chooses_itself_is_not_claimed() -> None:
     assert demand is not None
     assert (demand.dtype, demand.quantization, demand.step_tokens, demand.cuda_graphs) == (None, None, None, None)
     assert (demand.memory_fraction, demand.requests, demand.adapters) == (None, None, 0)
+    assert SglangEngine(cpu_offload_gb=8).launch("a/b", None, 1).demand is None
 
 
 @pytest.mark.parametrize(

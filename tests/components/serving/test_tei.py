@@ -77,11 +77,11 @@ def test_flags_reach_the_router_under_their_real_names() -> None:
         cors_allow_origin=("https://a.io", "https://b.io"),
     )
     words = arguments(engine)
-    assert {word for word in words if word.startswith("--")} <= real_flags()
+    assert {word.partition("=")[0] for word in words if word.startswith("--")} <= real_flags()
+    assert "--default-prompt=query: " in words
     for flag, value in (
         ("--pooling", "last-token"),
         ("--auto-truncate", "false"),
-        ("--default-prompt", "query: "),
         ("--max-batch-tokens", "32768"),
         ("--revision", "0" * 40),
         ("--cors-allow-origin", "https://a.io"),
@@ -102,6 +102,10 @@ def test_the_pods_own_hostname_is_not_taken_for_the_flag() -> None:
     words = arguments(TeiEngine())
     assert words[words.index("--hostname") + 1] == "0.0.0.0"  # noqa: S104 - who may call is for the NetworkPolicy
     assert words[words.index("--port") + 1] == "8080", "80 needs a capability that the pod has not"
+
+
+def test_a_prompt_is_handed_over_as_it_is_written() -> None:
+    assert "--default-prompt=- $$(NOW): " in arguments(TeiEngine(default_prompt="- $(NOW): "))
 
 
 def test_the_variants_are_those_of_the_field() -> None:
