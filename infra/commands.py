@@ -254,6 +254,40 @@ def docker(
 
 
 @app.command()
+def migrate(
+    environment: OneEnvironment,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model, as the stack names it.")],
+    *,
+    to: Annotated[Literal["tgi", "vllm", "sglang"], typer.Option("--to", help="The engine it shall have.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="In place, instead of as a canary beside what runs.")
+    ] = False,
+    style: Annotated[
+        Literal["yaml", "json"], typer.Option("--format", help="A block to paste with comments, or JSON.")
+    ] = "yaml",
+    today: Today = None,
+) -> int:
+    """Print what gives a model another engine.
+
+    The block for the stack file; each flag and what it becomes, or why nothing takes its place; and how probes,
+    metrics and autoscaling follow. Tried on the environment before it is printed.
+
+    Exits with 0 when the environment with the block is proved, 1 when it is not, 2 for bad input.
+    """
+    from .migrate import as_json as change_as_json  # noqa: PLC0415 - only this command needs it
+    from .migrate import change, lines  # noqa: PLC0415
+
+    day = today or datetime.now(tz=UTC).date()
+    found = change(_one(environment), model, to, replace=replace, today=day)
+    if style == "json":
+        say(json.dumps(change_as_json(found), indent=2, ensure_ascii=False))
+    else:
+        for line in lines(found, replace=replace):
+            say(line)
+    return PROVED if found.proved else FINDINGS
+
+
+@app.command()
 def preview(
     environments: Environments = None,
     today: Today = None,

@@ -115,3 +115,41 @@ def equivalents() -> tuple[Equivalent, ...]:
 def counterpart(field: str, of: str, on: str) -> str:
     """The field by which engine `on` sets what `field` sets on engine `of`; empty when it has none."""
     return next((each.fields.get(on, "") for each in equivalents() if each.fields.get(of) == field), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """How a value of one idea is taken over from one engine to another.
+
+    Attributes:
+        way: `same` as it is; `words` by the table of words; `list`, `endpoint` and `adapters` in another form; `hand`
+            by a person.
+        also: what the engine wants to be true besides, by engine.
+    """
+
+    way: str
+    also: Mapping[str, tuple[str, ...]]
+
+
+@cache
+def _conversions() -> Mapping[str, Conversion]:
+    return {row["concept"]: Conversion(row["way"], _also(row["also"])) for row in rows("flag_conversions")}
+
+
+def _also(text: str) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in text.split():
+        engine, _, field = entry.partition(".")
+        found[engine] = (*found.get(engine, ()), field)
+    return found
+
+
+def conversion_of(concept: str) -> Conversion:
+    """How values of an idea are taken over; by hand where nobody said."""
+    return _conversions().get(concept, Conversion("hand", {}))
+
+
+def word_on(concept: str, of: str, word: str, on: str) -> str | None:
+    """What engine `on` calls what `of` calls `word`; `None` where it has none."""
+    found = (row[on] for row in rows("flag_values") if row["concept"] == concept and row[of] == word and row[on])
+    return next(found, None)

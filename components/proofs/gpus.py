@@ -45,7 +45,8 @@ def shared_gpu_request(index: Index) -> Iterator[Fault]:
         shared = [node for node in verdict.fits if SHARING_LABEL in node.labels]
         asked = {container["name"]: _gpus(container) for container in verdict.pod.every_container}
         for name, count in asked.items() if shared else ():
-            if count <= 1 and (verdict.pod.span == 1 or not count):
+            # A group is told once, by its leader.
+            if count <= 1 and (verdict.pod.span == 1 or verdict.pod.role == "worker" or not count):
                 continue
             pool = shared[0]
             others = (node for node in index.plan.nodes if GPU in node.allocatable)
@@ -80,7 +81,7 @@ def sharded_mig_slices(index: Index) -> Iterator[Fault]:
     """
     for verdict in index.scheduler.verdicts:
         sliced = [node for node in verdict.fits if PARTITION_LABEL in node.labels]
-        for container in verdict.pod.containers if sliced else ():
+        for container in verdict.pod.containers if sliced and verdict.pod.role != "worker" else ():
             count = _shard_count(_arguments(container))
             if count > 1:
                 pool = sliced[0]

@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import model_validator
 
 from ..catalog import images, metrics
+from ..catalog.quantization import methods_of
 from ..config import Config, Image, patterned
 from ..errors import MisfitError, Problem
 from ..fit.demand import Demand
@@ -156,7 +157,7 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
             security=Security(user=_USER, group=0, fs_group=_USER, read_only_root=True),
             metrics={} if self.disable_log_stats else metrics.emitted("vllm"),
             queue_metric="" if self.disable_log_stats else metrics.role("vllm", "queue"),
-            min_compute_capability=max(_CAPABILITY, _BFLOAT16_CAPABILITY if self.dtype == "bfloat16" else 0.0),
+            min_compute_capability=self._capability(),
             shared_memory_gib=self._media_gib(),
             egress_ports=(_port(self.otlp_traces_endpoint),) if self.otlp_traces_endpoint else (),
             demand=self._demand(model, width, stages),
@@ -200,6 +201,13 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
             # Otherwise vLLM reports itself to stats.vllm.ai every ten minutes (vllm/usage/usage_lib.py).
             "VLLM_NO_USAGE_STATS": "1",
         }
+
+    def _capability(self) -> float:
+        """Lowest compute capability that the image, the data type and the quantization run on."""
+        method = methods_of("vllm").get(self.quantization or "")
+        major, minor = method.min_compute_capability if method else (0, 0)
+        kind = _BFLOAT16_CAPABILITY if self.dtype == "bfloat16" else 0.0
+        return max(_CAPABILITY, kind, float(f"{major}.{minor}"))
 
     def _media_gib(self) -> float:
         """GiB of prepared media in shared memory: 4 where nothing is said (vllm/config/multimodal.py@0.33.0)."""

@@ -17,7 +17,7 @@ from components.plan import Item
 from .api import Answer, Api, ApiError
 from .binaries import MissingToolError
 from .cluster import Cluster, run_folder
-from .deploy import apply_object, nodes_of, surroundings, wipe
+from .deploy import apply_object, nodes_of, stand_ins, surroundings, wipe
 from .environments import Loaded, label, loaded, manifests, stack_files
 
 HERE = Path(__file__).parent
@@ -93,6 +93,8 @@ def deployed(request: pytest.FixtureRequest, api: Api) -> Iterator[Deployed]:
     for item, wanted in manifests(environment.plan):
         if not api.serves(wanted["apiVersion"], wanted["kind"]):
             found.unserved.append(item)
+            for controller in stand_ins(wanted):
+                api.apply(controller)
             continue
         try:
             found.accepted.append((item, wanted, apply_object(api, environment.plan, wanted)))

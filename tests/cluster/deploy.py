@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from components.manifest import pod_templates
 from components.plan import Plan
 from components.proofs.index import Index
+from components.proofs.workload import Workload
 
 from .api import Answer, Api, Manifest, until
-from .environments import Loaded, manifests
+from .environments import Loaded, manifest, manifests
 from .nodes import add_nodes, all_nodes, node_manifests
 
 _SKIP_AWAIT = "pulumi.com/skipAwait"
@@ -45,12 +47,48 @@ def nodes_of(api: Api, loaded: Loaded) -> None:
 
 
 def apply_object(api: Api, plan: Plan, wanted: Manifest) -> Answer:
-    """Apply one object of a plan; with a namespace come the claims in it that the plan only uses."""
+    """Apply one object of a plan.
+
+    With a namespace come the claims in it that the plan only uses, and with a LeaderWorkerSet, whose controller is not
+    here, what makes its pods instead.
+    """
     answer = api.apply(wanted)
+    for controller in stand_ins(wanted):
+        api.apply(controller)
     if wanted["kind"] == "Namespace":
         for claim in _existing_claims(plan, wanted["metadata"]["name"]):
             api.apply(claim)
     return answer
+
+
+def stand_ins(wanted: Manifest) -> list[dict[str, Any]]:
+    """A Deployment for each template of a LeaderWorkerSet, with as many pods as its groups have; none for others."""
+    if wanted["kind"] != "LeaderWorkerSet":
+        return []
+    metadata, spec = wanted["metadata"], wanted["spec"]
+    found: list[dict[str, Any]] = []
+    for role, template in pod_templates(wanted["kind"], spec):
+        pods = 1 if role == "leader" else spec["leaderWorkerTemplate"]["size"] - 1
+        labels = {name: template["metadata"]["labels"][name] for name in (*metadata["labels"], "inference/role")}
+        found.append(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": f"{metadata['name']}-{role}", "namespace": metadata["namespace"]},
+                "spec": {
+                    "replicas": spec.get("replicas", 1) * pods,
+                    "selector": {"matchLabels": labels},
+                    "template": template,
+                },
+            }
+        )
+    return found
+
+
+def maker(pod: Workload) -> dict[str, Any]:
+    """The object that makes a workload's pods in this cluster."""
+    made = stand_ins(manifest(pod.item))
+    return next((each for each in made if each["metadata"]["name"].endswith(f"-{pod.role}")), manifest(pod.item))
 
 
 def _existing_claims(plan: Plan, namespace: str) -> Iterator[dict[str, Any]]:
@@ -115,6 +153,8 @@ def await_ready(api: Api, written: dict[str, Any], seconds: float = 120) -> None
     """Wait as Pulumi does: for a Deployment's pods, and for a Service's endpoints."""
     if written["metadata"].get("annotations", {}).get(_SKIP_AWAIT) == "true":
         return
+    for controller in stand_ins(written):
+        await_rollout(api, controller, seconds)
     if written["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
         await_rollout(api, written, seconds)
     elif written["kind"] == "Service" and written["spec"].get("selector"):

@@ -16,14 +16,14 @@ from components.proofs.workload import Workload
 
 from .api import Api, until
 from .conftest import JUDGED, Deployed
-from .deploy import apply_plan, await_rollout, is_rolled_out, nodes_of
+from .deploy import apply_plan, await_rollout, is_rolled_out, maker, nodes_of
 from .diagnosis import expected, fits, told
 from .environments import Loaded, reference
 from .nodes import add_nodes, all_nodes, node_manifests, pool_of, remove_nodes
 
 
 def _pods(api: Api, pod: Workload) -> list[dict[str, Any]]:
-    selector = ",".join(f"{k}={v}" for k, v in pod.item.properties["spec"]["selector"]["matchLabels"].items())
+    selector = ",".join(f"{k}={v}" for k, v in maker(pod)["spec"]["selector"]["matchLabels"].items())
     found = api.list("v1", "Pod", pod.namespace, labelSelector=selector)
     return [entry for entry in found if "deletionTimestamp" not in entry["metadata"]]
 
@@ -37,7 +37,7 @@ def _settle(api: Api, plan: Plan) -> None:
     for pod in Index(plan).workloads:
         if not pod.runs:
             continue
-        written = {**pod.item.properties}
+        written = maker(pod)
 
         def done(pod: Workload = pod, written: dict[str, Any] = written) -> bool:
             found = api.find(written)

@@ -16,6 +16,7 @@ from .plans import (
     DIGEST,
     TEI,
     TGI,
+    VLLM,
     Edit,
     added,
     container,
@@ -58,6 +59,19 @@ def _destination(edit: Edit) -> Plan:
 
 def _zoned(zone: str) -> Plan:
     return llama(pod(lambda spec: spec["nodeSelector"].update({"topology.kubernetes.io/zone": zone})))
+
+
+def _group() -> Plan:
+    """The sound plan with `llama` over three nodes with two GPUs each."""
+    return with_llama(on=("l4-pair",), engine=VLLM, gpus=2, nodes=3)
+
+
+def _size(pods: int) -> Edit:
+    return lambda manifest: manifest["spec"]["leaderWorkerTemplate"].update(size=pods)
+
+
+def _worker_as_root(manifest: dict[str, Any]) -> None:
+    manifest["spec"]["leaderWorkerTemplate"]["workerTemplate"]["spec"]["securityContext"]["runAsUser"] = 0
 
 
 def _spare(name: str) -> Part:
@@ -141,6 +155,26 @@ CASES = (
         lambda: with_llama(on=("shared",), gpus=2),
         lambda: with_llama(on=("shared",), gpus=1, resources={"memory": "8Gi"}),
     ),
+    Case(
+        "shared-gpu-request",
+        lambda: with_llama(on=("shared",), engine=VLLM, gpus=1, nodes=2, resources={"memory": "8Gi"}),
+        lambda: with_llama(on=("l4",), engine=VLLM, gpus=1, nodes=2),
+    ),
+    Case(
+        "runs-as-root",
+        lambda: edited(_group(), "ModelServer/llama", "leader-worker-set", _worker_as_root),
+        _group,
+    ),
+    Case(
+        "sharded-mig-slices",
+        lambda: with_llama(on=("sliced",), engine=VLLM, gpus=2, resources={"memory": "8Gi"}),
+        lambda: with_llama(on=("sliced",), engine=VLLM, gpus=1, resources={"memory": "8Gi"}),
+    ),
+    Case(
+        "sharded-mig-slices",
+        lambda: with_llama(on=("sliced",), engine=VLLM, gpus=1, nodes=2, resources={"memory": "8Gi"}),
+        lambda: with_llama(on=("l4",), engine=VLLM, gpus=1, nodes=2),
+    ),
     Case("gpu-request-limit", lambda: llama(_gpus(1, 2)), lambda: llama(_gpus("1", 1))),
     Case(
         "gpu-too-old",
@@ -157,6 +191,16 @@ CASES = (
         "more-shards-than-gpus",
         lambda: with_llama(engine=TGI | {"num_shard": 2}),
         lambda: with_llama(on=("l4-pair",), engine=TGI | {"num_shard": 2}, gpus=2),
+    ),
+    Case(
+        "more-shards-than-gpus",
+        lambda: edited(_group(), "ModelServer/llama", "leader-worker-set", _size(2)),
+        _group,
+    ),
+    Case(
+        "idle-gpus",
+        lambda: edited(_group(), "ModelServer/llama", "leader-worker-set", _size(4)),
+        _group,
     ),
     Case(
         "idle-gpus",

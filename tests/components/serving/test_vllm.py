@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from components.catalog.engine_flags import flags_of, words_of
+from components.catalog.quantization import methods_of
 from components.errors import ConfigError
 from components.serving.flags import extra_arguments_misfits
 from components.serving.vllm import VllmEngine
+from components.serving.vllm_model import Quantization
 
 COMMIT = "0" * 40
 REFERENCE = Path(__file__).with_name("data") / "vllm_flags.txt"
@@ -153,6 +155,16 @@ def test_a_model_that_is_measured_by_nobody_has_no_metrics_to_scale_on() -> None
 def test_bfloat16_asks_for_a_newer_gpu_than_the_image_does() -> None:
     assert vllm().launch("a/b", None, 1).min_compute_capability == 7.5
     assert vllm(dtype="bfloat16").launch("a/b", None, 1).min_compute_capability == 8.0
+
+
+def test_a_quantization_method_asks_for_the_gpus_it_runs_on() -> None:
+    assert vllm(quantization="awq").launch("a/b", None, 1).min_compute_capability == 7.5
+    assert vllm(quantization="mxfp4").launch("a/b", None, 1).min_compute_capability == 8.0
+    assert vllm(quantization="nvfp4_per_token").launch("a/b", None, 1).min_compute_capability == 10.0
+
+
+def test_the_table_knows_what_every_method_needs_but_the_one_that_asks_the_platform() -> None:
+    assert set(get_args(Quantization)) - set(methods_of("vllm")) == {"deepseek_v4_fp8", "mxfp8"}
 
 
 def test_the_trace_collector_s_port_is_let_out() -> None:
