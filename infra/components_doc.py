@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import jinja2
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -164,6 +164,8 @@ def in_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
         return _link(annotation)
     if annotation is str:
         return _text(metadata)
+    if annotation is JsonValue:
+        return "anything"
     numbers = {bool: "true or false", int: "whole number", float: "number"}
     return numbers[annotation] + _bounds(metadata)
 

@@ -151,13 +151,14 @@ def gpu_too_old(index: Index) -> Iterator[Fault]:
 
 @rule("gpu-too-new", "scheduling", "error")
 def gpu_too_new(index: Index) -> Iterator[Fault]:
-    """An image that is built for other GPUs than the newer one its pod may land on.
+    """An engine that is built for other GPUs than the newer one its pod may land on.
 
-    Some images hold machine code for one kind of GPU and nothing that a newer one could compile: the engine stops at
-    start. Each of TEI's images but `cuda` is of that sort; the one for Ada Lovelace starts on compute capability 8.9
-    only. Source: huggingface/text-embeddings-inference@v1.9.3 backends/candle/src/compute_cap.rs.
+    Some images and kernels hold machine code for one kind of GPU and nothing that a newer one could compile: the
+    engine stops at start. Each of TEI's images but `cuda` is of that sort; the one for Ada Lovelace starts on compute
+    capability 8.9 only. SGLang's `fa3` runs up to 9.0. Source: huggingface/text-embeddings-inference@v1.9.3
+    backends/candle/src/compute_cap.rs; wheel sglang-0.5.20 srt/layers/attention/attention_registry.py.
 
-    Fix: use the image for this GPU, or one for all, or run on the GPU it is built for.
+    Fix: use the image or kernels for this GPU, or those for all, or run on the GPU they are built for.
     """
     for pod in index.workloads:
         newest = pod.annotations.get(NEWEST)
@@ -169,10 +170,10 @@ def gpu_too_new(index: Index) -> Iterator[Fault]:
             where = f" (pool {', '.join(pools)})" if pools else ""
             yield Fault(
                 pod.at("runs_on"),
-                f"{pod.subject}: its image starts on CUDA compute capability {newest} at most, but "
+                f"{pod.subject}: it runs on CUDA compute capability {newest} at most, but "
                 f"{accelerator}{where} has {major}.{minor}: the engine would stop at start",
                 (
-                    "leave engine.variant out, for the image that holds code for every GPU",
+                    "leave out what ties it to older GPUs: TEI's engine.variant, SGLang's engine.attention_backend",
                     f"a pool of {listed([gpu.name for gpu in accelerators().values() if _built_for(pod, gpu.name)])}",
                 ),
             )

@@ -7,12 +7,13 @@ srt/arg_groups/fields/ and srt/arg_groups/choices.py).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from ..config import Config, Count, Flag, Image, Integer, Number, Revision, Size, patterned
+from ..config import Config, Count, DnsName, Flag, Image, Integer, Number, Revision, Size, patterned
 
 Word = Annotated[str, patterned(r"^[\w.+-]+$", "letters, digits, dots, dashes and underscores", max_length=100)]
 """One word of the command line."""
@@ -66,7 +67,7 @@ class SglangFlags(Config):
         None
     )
     """Name in the OpenAI API; never with a colon, which separates an adapter's name. Omitted: the model's."""
-    chat_template: Annotated[str, patterned(r"^[\w./-]+$", "a template's name or an absolute path")] | None = None
+    chat_template: Annotated[str, patterned(r"^/?\w[\w./-]*$", "a template's name or an absolute path")] | None = None
     """Built-in chat template, or a file. Omitted: the model's own."""
     reasoning_parser: Word | None = None
     """Parser that tells reasoning from the answer, such as qwen3 or deepseek-r1; `auto` finds it. Omitted: none."""
@@ -128,7 +129,7 @@ class SglangFlags(Config):
     dp_size: Count | None = None
     """Copies of the model in one pod. Omitted: 1; replicas are easier to place."""
     ep_size: Count | None = None
-    """GPUs over which experts are spread, for models with experts: 1 or tp_size. Omitted: 1."""
+    """Groups over which experts are spread, for models with experts; divides tp_size. Omitted: 1."""
     attn_dp_size: Count | None = None
     """Groups that each do attention for their own requests, for DeepSeek's kind; divides tp_size. Omitted: 1."""
     moe_runner_backend: Word | None = None
@@ -182,7 +183,7 @@ class SglangFlags(Config):
     lora_backend: Literal["triton", "csgmv", "torch_native"] | None = None
     """Kernels for adapters. Omitted: csgmv."""
 
-    allowed_media_domains: tuple[Annotated[str, patterned(r"^[\w.-]+$", "a host name")], ...] = ()
+    allowed_media_domains: tuple[DnsName, ...] = ()
     """Hosts from which pictures, videos and sound named in requests are fetched. Omitted: any public one."""
     limit_mm_data_per_request: dict[Literal["image", "video", "audio"], Size] = Field(default_factory=dict)
     """Most pictures, videos and sounds in a request. Omitted: any number."""
@@ -209,6 +210,11 @@ class SglangFlags(Config):
     """Name in traces. Omitted: sglang."""
     random_seed: Integer | None = None
     """Seed of sampling. Omitted: another one at each start."""
+
+    @property
+    def release(self) -> tuple[int, ...]:
+        """The release as numbers that compare, `(0, 5, 20)`."""
+        return tuple(map(int, re.findall(r"\d+", self.version)[:3]))
 
 
 _NO_FLAGS = ("kind", "version", "image")

@@ -74,7 +74,7 @@ class TeiEngine(Config):
     """Prompt of the model's own list that is put before each input. Omitted: none."""
     default_prompt: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
     """Text that is put before each input, such as "query: ". Omitted: none."""
-    dense_path: Annotated[str, patterned(r"^[\w.-]+$", "a folder of the model such as 2_Dense")] | None = None
+    dense_path: Annotated[str, patterned(r"^\w[\w.-]*$", "a folder of the model such as 2_Dense")] | None = None
     """The model's folder with its last, dense layer. Omitted: as its modules.json says."""
     use_flash_attention: Flag | None = None
     """Whether flash attention is used on a GPU. Omitted: it is, but not in Turing's own image, because it is imprecise
@@ -188,7 +188,6 @@ class TeiEngine(Config):
             "--max-client-batch-size": self.max_client_batch_size,
             "--auto-truncate": None if self.auto_truncate is None else str(self.auto_truncate).lower(),
             "--default-prompt-name": self.default_prompt_name,
-            "--default-prompt": self.default_prompt,
             "--dense-path": self.dense_path,
             "--payload-limit": self.payload_limit,
             "--otlp-endpoint": self.otlp_endpoint,
@@ -197,6 +196,9 @@ class TeiEngine(Config):
         for flag, value in flags.items():
             if value is not None:
                 yield from (flag, str(value))
+        if self.default_prompt:
+            # One word, because a prompt may begin with a dash; Kubernetes reads `$(NAME)` as a variable otherwise.
+            yield "--default-prompt=" + self.default_prompt.replace("$(", "$$(")
         for origin in self.cors_allow_origin:
             yield from ("--cors-allow-origin", origin)
         if self.json_output:
@@ -206,7 +208,13 @@ class TeiEngine(Config):
         yield from self.extra_args
 
     def _environment(self, gpus: int) -> dict[str, str]:
-        env = {"HF_HOME": CACHE, "HOME": f"{_SCRATCH}/home", "HUGGINGFACE_HUB_CACHE": CACHE, "USER": "tei"}
+        env = {
+            "HF_HOME": CACHE,
+            "HOME": f"{_SCRATCH}/home",
+            # Where `hf download` with that HF_HOME keeps a model; the image's own is the folder above.
+            "HUGGINGFACE_HUB_CACHE": f"{CACHE}/hub",
+            "USER": "tei",
+        }
         if not gpus:
             return env
         if self.use_flash_attention is not None:

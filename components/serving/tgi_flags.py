@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..config import Config, Count, Flag, Number, Seconds, Size, patterned
+from .custom import AbsolutePath
 
 Adapter = Annotated[
     str,
@@ -54,11 +55,9 @@ class TgiModelFlags(Config):
     lora_adapters: tuple[Adapter, ...] = ()
     """LoRA adapters loaded at start, which a request names as its `adapter_id` or `model`. They turn prefix caching
     off. Omitted: none."""
-    tokenizer_config_path: Annotated[str, patterned(r"^(/[\w.@-]+)+$", "an absolute path such as /data/chat.json")] | (
-        None
-    ) = None
-    """A tokenizer_config.json inside the container, for a chat template other than the model's. Omitted: the model's
-    own."""
+    tokenizer_config_path: AbsolutePath | None = None
+    """A tokenizer_config.json inside the container, such as /data/chat.json, for a chat template other than the
+    model's. Omitted: the model's own."""
     disable_custom_kernels: Flag = False
     """Do without TGI's own kernels for BLOOM and GPT-NeoX, which were tested on A100 only. Omitted: use them."""
     cuda_graphs: tuple[Count, ...] | None = None

@@ -182,7 +182,7 @@ def test_a_cache_of_one_node_cannot_have_a_canary_beside_it(tmp_path: Path) -> N
     loaded = stack(tmp_path, {"kind": "tgi"}, cache=cache)
     found = change(loaded, "chat", "vllm", replace=False, today=DAY)
     assert not found.proved
-    assert found.refused[0].startswith('models.chat.cache.access_mode: got "ReadWriteOnce" for up to 2 pods')
+    assert [finding.rule for finding in found.findings if finding.severity == "error"] == ["volume-of-one-node"]
     assert change(loaded, "chat", "vllm", replace=True, today=DAY).proved
 
 

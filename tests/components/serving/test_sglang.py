@@ -147,6 +147,33 @@ def test_probes_are_flags_and_answer_without_the_key() -> None:
     assert launch.probes[0].budget_seconds == 1800
 
 
+def test_kernels_for_one_kind_of_gpu_are_held_to_it() -> None:
+    hopper = SglangEngine(attention_backend="fa3").launch("a/b", None, 1)
+    assert (hopper.min_compute_capability, hopper.max_compute_capability) == (8.0, 9.0)
+    newer = SglangEngine(attention_backend="trtllm_mha").launch("a/b", None, 1)
+    assert (newer.min_compute_capability, newer.max_compute_capability) == (9.0, 0.0)
+    assert SglangEngine(attention_backend="triton").launch("a/b", None, 1).min_compute_capability == 7.5
+
+
+def test_a_parser_is_one_of_its_release() -> None:
+    mirror = "registry.example.com/sglang:next"
+    assert SglangEngine(tool_call_parser="auto", reasoning_parser="qwen3").reasoning_parser == "qwen3"
+    assert SglangEngine(version="v0.5.21", tool_call_parser="deepseekv41").tool_call_parser == "deepseekv41"
+    assert SglangEngine(version="v0.6.0", image=mirror, tool_call_parser="brandnew").tool_call_parser == "brandnew"
+
+
+@pytest.mark.parametrize("algorithm", ["EAGLE", "EAGLE3", "DFLASH", "DSPARK"])
+def test_prompts_in_parts_mix_with_guesses_where_sglang_can(algorithm: Any) -> None:
+    engine = SglangEngine(speculative_algorithm=algorithm, speculative_draft_model_path="a/b", enable_mixed_chunk=True)
+    assert "--enable-mixed-chunk" in arguments(engine)
+
+
+def test_experts_are_spread_over_a_part_of_the_gpus_that_comes_out_even() -> None:
+    assert value_of("--ep-size", SglangEngine(ep_size=2), gpus=4) == "2"
+    with pytest.raises(ConfigError, match=r"engine\.ep_size: got 3; must divide tp_size, which is 4"):
+        SglangEngine(ep_size=3).launch("a/b", None, 4)
+
+
 def test_the_longest_request_may_finish_and_the_signal_is_noticed_late() -> None:
     assert SglangEngine(drain_seconds=60).launch("a/b", None, 1).drain_seconds == 75
 
@@ -155,7 +182,7 @@ def test_the_image_runs_as_root_and_what_it_compiles_outlives_a_restart() -> Non
     launch = SglangEngine().launch("a/b", None, 1)
     assert (launch.security.user, launch.security.level, launch.security.read_only_root) == (0, "baseline", False)
     assert launch.env["SGLANG_CACHE_DIR"].startswith(f"{launch.scratch[0]}/")
-    assert launch.env["HF_HUB_CACHE"] == launch.cache_path
+    assert launch.env["HF_HOME"] == launch.cache_path
     assert "HOME" not in launch.env, "kernels are baked below root's own"
 
 
@@ -230,6 +257,7 @@ def test_what_sglang_chooses_itself_is_not_claimed() -> None:
     assert demand is not None
     assert (demand.dtype, demand.quantization, demand.step_tokens, demand.cuda_graphs) == (None, None, None, None)
     assert (demand.memory_fraction, demand.requests, demand.adapters) == (None, None, 0)
+    assert SglangEngine(cpu_offload_gb=8).launch("a/b", None, 1).demand is None
 
 
 @pytest.mark.parametrize(
@@ -254,7 +282,14 @@ def test_what_sglang_chooses_itself_is_not_claimed() -> None:
             {"schedule_policy": "lpm", "enable_priority_scheduling": True},
             'schedule_policy: got "lpm"; with enable_prio',
         ),
-        ({"tp_size": 4, "ep_size": 2}, "ep_size: got 2; must be 1 or tp_size, which is 4"),
+        ({"tp_size": 4, "ep_size": 3}, "ep_size: got 3; must divide tp_size, which is 4"),
+        ({"tool_call_parser": "qwen3"}, 'tool_call_parser: got "qwen3"; did you mean qwen'),
+        ({"reasoning_parser": "deepseekr1"}, 'reasoning_parser: got "deepseekr1"; did you mean deepseek-r1?'),
+        ({"tool_call_parser": "deepseekv41"}, 'tool_call_parser: got "deepseekv41"; did you mean deepseekv4?'),
+        (
+            {"speculative_algorithm": "NGRAM", "attention_backend": "flex_attention"},
+            'attention_backend: got "flex_attention", which does not guess ahead',
+        ),
         ({"pp_size": 2, "speculative_algorithm": "NGRAM"}, "speculative_algorithm: does not run with pp_size above 1"),
         ({"enable_mixed_chunk": True, "speculative_algorithm": "NGRAM"}, "enable_mixed_chunk: does not run with NGRAM"),
         ({"speculative_num_steps": 3}, "speculative_num_steps: does nothing without speculative_algorithm"),
@@ -298,6 +333,12 @@ def test_a_wrong_flag_is_refused_with_the_fix(fields: dict[str, Any], said: str)
     with pytest.raises(ConfigError) as refusal:
         SglangEngine(**fields)
     assert said in str(refusal.value)
+
+
+def test_a_short_form_is_told_once() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        SglangEngine(extra_args=("--tp", "2"))
+    assert str(refusal.value) == 'extra_args[0]: got "--tp"; write tp_size'
 
 
 def test_later_releases_have_their_own_rules() -> None:

@@ -77,11 +77,11 @@ def test_flags_reach_the_router_under_their_real_names() -> None:
         cors_allow_origin=("https://a.io", "https://b.io"),
     )
     words = arguments(engine)
-    assert {word for word in words if word.startswith("--")} <= real_flags()
+    assert {word.partition("=")[0] for word in words if word.startswith("--")} <= real_flags()
+    assert "--default-prompt=query: " in words
     for flag, value in (
         ("--pooling", "last-token"),
         ("--auto-truncate", "false"),
-        ("--default-prompt", "query: "),
         ("--max-batch-tokens", "32768"),
         ("--revision", "0" * 40),
         ("--cors-allow-origin", "https://a.io"),
@@ -104,6 +104,10 @@ def test_the_pods_own_hostname_is_not_taken_for_the_flag() -> None:
     assert words[words.index("--port") + 1] == "8080", "80 needs a capability that the pod has not"
 
 
+def test_a_prompt_is_handed_over_as_it_is_written() -> None:
+    assert "--default-prompt=- $$(NOW): " in arguments(TeiEngine(default_prompt="- $(NOW): "))
+
+
 def test_the_variants_are_those_of_the_field() -> None:
     (literal, _) = get_args(TeiEngine.model_fields["variant"].annotation)
     assert {found.name for found in variants()} == set(get_args(literal))
@@ -111,12 +115,18 @@ def test_the_variants_are_those_of_the_field() -> None:
 
 @pytest.mark.parametrize("name", sorted(STARTS_ON))
 def test_a_variant_is_proved_for_exactly_the_gpus_its_binary_starts_on(name: str) -> None:
-    known = {gpu.compute_capability for gpu in accelerators().values()}
     chosen = variant(name)
-    low, high = (tuple(map(int, f"{bound:.1f}".split("."))) for bound in (
-        chosen.min_compute_capability, chosen.max_compute_capability
-    ))  # fmt: skip
-    assert {capability for capability in known if low <= capability <= high} == STARTS_ON[name] & known
+    low, high = _capability(chosen.min_compute_capability), _capability(chosen.max_compute_capability)
+    assert {capability for capability in STARTS_ON["cuda"] if low <= capability <= high} == STARTS_ON[name]
+
+
+def test_there_is_an_image_for_every_gpu_that_can_be_rented() -> None:
+    assert {gpu.compute_capability for gpu in accelerators().values()} <= STARTS_ON["cuda"]
+
+
+def _capability(number: float) -> tuple[int, int]:
+    major, minor = f"{number:.1f}".split(".")
+    return int(major), int(minor)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +181,7 @@ def test_any_uid_runs_it_with_a_read_only_root() -> None:
         assert launch.security.level == "restricted"
         assert launch.security.read_only_root
         assert launch.working_dir == "", "the entrypoint is relative to the image's own"
-        assert launch.env["HUGGINGFACE_HUB_CACHE"] == launch.cache_path
+        assert launch.env["HUGGINGFACE_HUB_CACHE"] == f"{launch.env['HF_HOME']}/hub" == f"{launch.cache_path}/hub"
         assert launch.env["HOME"].startswith(f"{launch.scratch[0]}/")
 
 
