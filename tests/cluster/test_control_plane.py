@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import signal
 import subprocess
@@ -14,11 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from . import crds
 from .api import Api, until
 from .binaries import versions
 from .cluster import Cluster
-from .crds import Definition, UnavailableError, content, definitions, fetch, resources
 from .place import REPOSITORY
 from .processes import Processes, identity, is_alive, remove_leftovers
 
@@ -112,70 +109,3 @@ def test_what_was_meant_to_be_left_running_is_no_leftover(tmp_path: Path) -> Non
         assert is_alive(_known(kept.folder))
     finally:
         kept.stop()
-
-
-@pytest.mark.parametrize("definition", definitions(), ids=lambda definition: definition.file)
-def test_every_definition_is_here_and_served(definition: Definition, api: Api) -> None:
-    try:
-        found = resources(definition)
-    except UnavailableError as reason:
-        pytest.skip(str(reason))
-    for entry in found:
-        spec = entry["spec"]
-        served = [version["name"] for version in spec["versions"] if version["served"]]
-        assert all(api.serves(f"{spec['group']}/{version}", spec["names"]["kind"]) for version in served)
-
-
-def _row(data: bytes, source: str, kind: str = "url") -> Definition:
-    return Definition("some.yaml", kind, source, hashlib.sha256(data).hexdigest())
-
-
-def test_definitions_are_fetched_once_and_only_kept_when_they_are_the_ones_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = tmp_path / "release.yaml"
-    source.write_bytes(b"right")
-    target = tmp_path / "kept"
-    monkeypatch.setattr(crds, "definitions", lambda: [_row(b"right", source.as_uri())])
-    assert list(fetch(target)) == []
-    assert (target / "some.yaml").read_bytes() == b"right"
-    source.unlink()
-    assert list(fetch(target)) == []  # it is there already
-
-    source.write_bytes(b"wrong")
-    (target / "some.yaml").unlink()
-    assert "is not the file the table names" in "".join(fetch(target))
-    assert not (target / "some.yaml").exists()
-
-
-def test_the_folder_that_is_named_comes_first_and_its_files_are_checked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CRDS_DIR", str(tmp_path))
-    (tmp_path / "some.yaml").write_bytes(b"right")
-    assert content(_row(b"right", "")) == b"right"
-    with pytest.raises(UnavailableError, match="SHA-256 differs"):
-        content(_row(b"wrong", ""))
-
-
-def test_a_definition_that_cannot_be_had_says_so_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crds, "folders", lambda: [tmp_path])
-    with pytest.raises(UnavailableError, match=r"some\.yaml is not here; run `make crds`"):
-        content(_row(b"right", ""))
-
-
-def test_gke_s_compute_class_is_made_from_its_schema_to_the_byte() -> None:
-    row = next(row for row in definitions() if row.kind == "schema")
-    try:
-        made = resources(row)[0]
-    except UnavailableError as reason:
-        pytest.skip(str(reason))
-    schema = made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    data = crds._compute_class(_closed(schema))
-    assert hashlib.sha256(data).hexdigest() == row.sha256
-
-
-def _closed(node: object) -> dict[str, object]:
-    """The schema as it is published: closed objects say so."""
-    assert isinstance(node, dict)
-    return {**node, "additionalProperties": False}
