@@ -22,7 +22,7 @@ _ABSENT = [tool for tool in _TOOLS if shutil.which(tool) is None]
 needs_cli = pytest.mark.skipif(bool(_ABSENT), reason=f"needs the Pulumi CLI: {', '.join(_ABSENT)} not on PATH")
 """Skips where the CLI is not, and says so; the only reason to skip that continuous integration accepts."""
 
-_SECONDS = 300
+_SECONDS = 600
 _UNCHANGED = ("same", "refresh", "read")
 
 

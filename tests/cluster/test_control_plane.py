@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from . import conftest
 from .api import Api, until
 from .binaries import versions
 from .cluster import Cluster
@@ -109,3 +111,29 @@ def test_what_was_meant_to_be_left_running_is_no_leftover(tmp_path: Path) -> Non
         assert is_alive(_known(kept.folder))
     finally:
         kept.stop()
+
+
+class _Terminal:
+    """What pytest writes its last lines to."""
+
+    def __init__(self, **stats: list[object]) -> None:
+        self.stats = stats
+        self.lines: list[str] = []
+
+    def write_line(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def test_the_last_lines_say_what_was_judged_and_whether_anything_disagreed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(**stats: list[object]) -> list[str]:
+        terminal = _Terminal(**stats)
+        conftest.pytest_terminal_summary(terminal)  # type: ignore[arg-type]
+        return terminal.lines
+
+    monkeypatch.setattr(conftest, "JUDGED", Counter())
+    assert said(passed=[1]) == []
+    conftest.JUDGED.update({"pods": 7, "objects": 5, "environments": 2})
+    judged = ["2 environments", "5 objects", "0 random environments", "7 pods"]
+    lines = [f"judged by the control plane: {what}" for what in judged]
+    assert said(passed=[1]) == [*lines, "disagreements: none"]
+    assert said(failed=[1], error=[1]) == [*lines, "disagreements: 2, the failures above"]

@@ -28,6 +28,8 @@ SPACE = "inference"
 SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": MODEL, "namespace": SPACE}}
 UPSERT = {"PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true"}
 FORCE = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
+_PATIENCE = 200
+"""Seconds in which a started `up` reaches its middle, on a busy machine too."""
 
 
 def _deployment(name: str) -> dict[str, Any]:
@@ -48,6 +50,11 @@ def _has_service(api: Api) -> bool:
     return api.find(SERVICE) is not None
 
 
+def _leads_to(api: Api) -> str:
+    found = api.find(SERVICE)
+    return str(found["spec"]["selector"]["color"]) if found else ""
+
+
 @pytest.mark.parametrize(
     ("moment", "pending"),
     [(_is_starting, f"{MODEL}-blue-deployment"), (_has_service, f"{MODEL}-service")],
@@ -58,7 +65,7 @@ def test_an_up_killed_while_it_creates_is_adopted_and_nothing_is_made_twice(
 ) -> None:
     plan = _write(checkout, SLOW).plan
     with checkout.killed("up", "--skip-preview", "--yes"):
-        until("the middle of the deployment", lambda: moment(api))
+        until("the middle of the deployment", lambda: moment(api), _PATIENCE)
     before = uids(api, plan)
     assert len(before) < len(urns(plan))
 
@@ -90,7 +97,7 @@ def test_an_up_killed_while_it_switches_is_finished_by_the_next(checkout: Checko
     before = uids(api, plan)
     _write(checkout, SLOW.with_active(MODEL, "green"))
     with checkout.killed("up", "--skip-preview", "--yes"):
-        until("the Service to move", lambda: api.find(SERVICE)["spec"]["selector"]["color"] == "green")  # type: ignore[index]
+        until("the Service to move", lambda: _leads_to(api) == "green", _PATIENCE)
     assert all(is_rolled_out(api.find(_deployment(f"{MODEL}-{color}"))) for color in ("blue", "green"))
 
     checkout.done("cancel", "--yes")
