@@ -137,6 +137,8 @@ def _variables(api: Api) -> list[str]:
 def test_what_kubectl_edit_changed_is_seen_with_a_refresh_only_and_taken_back(
     checkout: Checkout, api: Api, deployed_model: str
 ) -> None:
+    _edit(api, "kubectl-edit", last=("BY_HAND",))
+    assert checkout.preview("--refresh") == []  # nothing of ours was changed or moved
     _edit(api, "kubectl-edit", last=("BY_HAND",), replicas=2)
     assert checkout.preview() == []
     assert checkout.preview("--refresh") == [("update", deployed_model)]
