@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from components.addons.charts import charts
-from components.gpu.cluster import KubeconfigConfig, gke_cluster
+from components.gpu.cluster import SYSTEM_POOL, GkeClusterConfig, KubeconfigConfig, gke_cluster
 from components.gpu.compute_class import class_pools, compute_class
 from components.gpu.node_pool import GpuNodePoolConfig, node_pool
 from components.gpu.node_shape import node_shape
@@ -89,7 +89,29 @@ class _Assembly:
         routes = self._routes({part.name: part for part in models})
         parts = [*made, *namespaces, *priorities, *pools, *classes, *helm, *monitoring]
         self.found.finish()
-        return Plan(name, (*parts, *models, *routes), self._exports(models, routes), tuple(self.nodes.values()))
+        system = self._system_nodes()
+        return Plan(
+            name,
+            (*parts, *models, *routes),
+            self._exports(models, routes),
+            nodes=(*self.nodes.values(), *system),
+            nodes_complete=bool(system),
+        )
+
+    def _system_nodes(self) -> list[NodeShape]:
+        """The nodes for pods that ask for no pool, where the stack makes them."""
+        cluster = self.environment.cluster
+        if not isinstance(cluster, GkeClusterConfig) or cluster.autopilot:
+            return []
+        return [
+            node_shape(
+                SYSTEM_POOL,
+                cluster.system_pool.as_pool(),
+                location=self.location,
+                cluster_zones=self.zones,
+                path=("cluster", "system_pool"),
+            )
+        ]
 
     def _pools(self) -> list[Part]:
         parts = []

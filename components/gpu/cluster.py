@@ -12,7 +12,7 @@ from ..config import Cidr, Config, Flag, LabelKey, LabelValue, patterned
 from ..errors import MisfitError, Problem
 from ..manifest import without_none
 from ..plan import Item, ItemOutput, Part
-from .node_pool import GpuNodePoolConfig, Nodes, Upgrade, Zone, pool_item
+from .node_pool import DiskSize, GpuNodePoolConfig, Nodes, Upgrade, Zone, pool_item
 
 CLUSTER = "gcp:container/cluster:Cluster"
 CREATE_TIMEOUT_SECONDS = 45 * 60
@@ -78,6 +78,8 @@ class SystemPool(Config):
     """Machine type. Omitted: e2-standard-4."""
     nodes: Nodes = Nodes(min=1, max=3)
     """Fewest and most nodes over all zones. Omitted: 1 to 3."""
+    disk_size_gb: DiskSize = 100
+    """Boot disk of each node, in GB; images and the pods' own files are on it. Omitted: 100."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -89,7 +91,9 @@ class SystemPool(Config):
     def as_pool(self) -> GpuNodePoolConfig:
         """The same as a pool's settings. Upgrades add a node first: these machines are not scarce."""
         upgrade = Upgrade(max_surge=1, max_unavailable=0)
-        return GpuNodePoolConfig(machine_type=self.machine_type, nodes=self.nodes, disk_size_gb=100, upgrade=upgrade)
+        return GpuNodePoolConfig(
+            machine_type=self.machine_type, nodes=self.nodes, disk_size_gb=self.disk_size_gb, upgrade=upgrade
+        )
 
 
 class GkeClusterConfig(Config):

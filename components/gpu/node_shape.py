@@ -10,6 +10,7 @@ from ..catalog.zones import region_of
 from ..plan import GPU, NodeShape, Taint
 from .node_pool import ACCELERATOR_LABEL, NODE_POOL_LABEL, GpuNodePoolConfig, pool_name
 
+FAMILY_LABEL = "cloud.google.com/machine-family"
 ARM_TAINT = Taint("kubernetes.io/arch", "arm64", "NoSchedule")
 """GKE puts it on every Arm node itself.
 
@@ -50,6 +51,7 @@ def node_shape(
         provisioning=config.provisioning,
         accelerator=config.accelerator or "",
         path=path,
+        notice_seconds=config.notice_seconds if on_gke else None,
     )
 
 
@@ -109,7 +111,7 @@ def _gke_labels(name: str, config: GpuNodePoolConfig, location: str) -> dict[str
         "node.kubernetes.io/instance-type": machine.name,
         "topology.kubernetes.io/region": region_of(location),
         NODE_POOL_LABEL: pool_name(name),
-        "cloud.google.com/machine-family": machine.family,
+        FAMILY_LABEL: machine.family,
         "cloud.google.com/gke-provisioning": {"spot": "spot", "flex-start": "flex-start"}.get(
             config.provisioning, "standard"
         ),

@@ -80,7 +80,7 @@ class Index:
     @cached_property
     def scheduler(self) -> Scheduler:
         """What the scheduler makes of the pods."""
-        return Scheduler(self.workloads, self.plan.nodes)
+        return Scheduler(self.workloads, self.plan.nodes, complete=self.plan.nodes_complete)
 
     @cached_property
     def services(self) -> Mapping[tuple[str, str], tuple[Part, Item]]:

@@ -20,7 +20,8 @@ from .workload import Workload
 
 ZONE = "topology.kubernetes.io/zone"
 _POOL_KEYS = frozenset({NODE_POOL_LABEL, ACCELERATOR_LABEL, COMPUTE_CLASS_LABEL})
-"""Labels by which a pod asks for certain pools; without one and without GPUs it may run on nodes outside the plan."""
+"""Labels by which a pod asks for certain pools; without one and without GPUs it may run on nodes outside the plan,
+where there are any."""
 _UNTOLD = frozenset({
     "kubernetes.io/hostname", "topology.gke.io/zone", "cloud.google.com/gke-accelerator-count",
     "cloud.google.com/gke-gpu", "cloud.google.com/gke-boot-disk", "cloud.google.com/gke-os-distribution",
@@ -71,8 +72,9 @@ class Need(NamedTuple):
 class Scheduler:
     """The pools of a plan, each with the room its DaemonSets leave, and the verdict on every pod bound to them."""
 
-    def __init__(self, workloads: Sequence[Workload], nodes: Sequence[NodeShape]) -> None:
+    def __init__(self, workloads: Sequence[Workload], nodes: Sequence[NodeShape], *, complete: bool = False) -> None:
         self._workloads = workloads
+        self._complete = complete
         self.nodes = nodes
         self._selections: dict[str, tuple[tuple[NodeShape, tuple[Misfit, ...]], ...]] = {}
         daemons = [pod for pod in workloads if pod.item.kind == "DaemonSet"]
@@ -111,7 +113,7 @@ class Scheduler:
         keys = selection_keys(pod.spec)
         if COMPUTE_CLASS_LABEL in keys and not any(COMPUTE_CLASS_LABEL in node.labels for node in self.nodes):
             return False  # the class creates its own pools
-        if GPU in requests(pod.spec):
+        if self._complete or GPU in requests(pod.spec):
             return True
         return bool(keys & _POOL_KEYS) and any(not unselected for _, unselected in self.selection(pod))
 

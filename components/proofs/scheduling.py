@@ -8,8 +8,9 @@ from functools import cache
 
 from ..catalog.machines import machine_types
 from ..catalog.node_reservations import allocatable
-from ..errors import Path
+from ..errors import Path, dotted
 from ..gpu.node_pool import ACCELERATOR_LABEL
+from ..gpu.node_shape import FAMILY_LABEL
 from ..plan import GPU, NodeShape
 from . import gpus
 from .index import Index
@@ -48,15 +49,18 @@ def unschedulable_pod(index: Index) -> Iterator[Fault]:
     taints, then CPU, memory, ephemeral storage and GPUs against what GKE leaves to pods (allocatable, less the plan's
     own DaemonSets). Source: kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler.
 
-    Pods that ask for no GPU and for no pool are not judged: the cluster has nodes that the plan does not know.
+    Pods that ask for no GPU and for no pool are judged where the stack makes the cluster. One that was there before, or
+    an Autopilot one, has nodes that the plan does not know.
 
     Fix: ask for less than a node has, or lead the pod to a pool that has more.
     """
+    without_gpus = {node.pool for node in index.plan.nodes if GPU not in node.allocatable}
     for verdict in index.scheduler.verdicts:
         if not verdict.fits:
+            plain = without_gpus if GPU in verdict.asked else set()
             near = [pool for pool, misfits in verdict.misfits.items() if misfits[0].filter != "label"]
             # Pools that the pod selects come first: what they lack is what its author wants to know.
-            far = [pool for pool in verdict.misfits if pool not in near]
+            far = [pool for pool in verdict.misfits if pool not in near and (pool not in plain or not near)]
             told = [
                 f"{pool}: {', '.join(misfit.reason for misfit in verdict.misfits[pool])}"
                 for pool in (*near, *far[:_FAR_POOLS])
@@ -113,7 +117,9 @@ def _ways_to_fit(index: Index, verdict: Verdict) -> Iterator[str]:
     roomy = [
         node.pool
         for node in scheduler.nodes
-        if not shortages(asked, scheduler.room[node.pool]) and gpus.suits(verdict.pod, node)
+        if not shortages(asked, scheduler.room[node.pool])
+        and gpus.suits(verdict.pod, node)
+        and (GPU in asked or not node.accelerator)
     ]
     if roomy:
         yield f"runs_on: {choice(roomy)}, with room for it"
@@ -130,23 +136,29 @@ def _ways_to_fit(index: Index, verdict: Verdict) -> Iterator[str]:
         if room.get(key):
             setting = ".".join(map(str, _FIELDS[key]))
             yield f"{setting}: at most {amount_text(key, room[key])}, what a node of {best.pool} has"
-    if machine := _machine_for(best, asked):
-        yield f"machine_type: {machine} in node_pools.{best.pool}"
+    pool = dotted(best.path or ("node_pools", best.pool))
+    if lacking[best.pool] == ["ephemeral-storage"]:
+        yield f"a larger disk_size_gb in {pool}"
+    elif machine := _machine_for(best, asked):
+        yield f"machine_type: {machine} in {pool}"
+    if not best.accelerator:
+        yield "a pool of its own in node_pools, named in runs_on"
 
 
 @cache
-def _rooms_of(accelerator: str) -> tuple[tuple[str, Resources], ...]:
-    """What each machine type with a GPU leaves to pods, smallest first."""
+def _rooms_of(accelerator: str, family: str) -> tuple[tuple[str, Resources], ...]:
+    """What each machine type with a GPU, or of a family without any, leaves to pods, smallest first."""
     found = []
     for machine in sorted(machine_types().values(), key=lambda machine: (machine.vcpus, machine.memory_gib)):
-        if accelerator in machine.gpus:
-            room = allocatable(machine, disk_gb=_DISK_GB, local_ssds=0) | {GPU: float(max(machine.gpus[accelerator]))}
+        if accelerator in machine.gpus or (not accelerator and not machine.gpus and machine.family == family):
+            room = allocatable(machine, disk_gb=_DISK_GB, local_ssds=0)
+            if accelerator:
+                room[GPU] = float(max(machine.gpus[accelerator]))
             found.append((machine.name, {name: round(amount * 1000) for name, amount in room.items()}))
     return tuple(found)
 
 
 def _machine_for(node: NodeShape, asked: Resources) -> str | None:
-    """The smallest machine type with the pool's GPU that would hold the pod."""
-    if not node.accelerator:
-        return None
-    return next((name for name, room in _rooms_of(node.accelerator) if not shortages(asked, room)), None)
+    """The smallest machine type like the pool's that would hold the pod."""
+    rooms = _rooms_of(node.accelerator, node.labels.get(FAMILY_LABEL, ""))
+    return next((name for name, room in rooms if not shortages(asked, room)), None)

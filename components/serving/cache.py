@@ -11,6 +11,8 @@ from ..manifest import metadata, object_item, without_none
 from ..plan import Item
 
 VOLUME = "model-cache"
+CLAIM_MODE = "inference/cache-access-mode"
+"""Annotation of a pod whose cache is a claim of somebody else's that one node can mount: how, for the proofs."""
 AccessMode = Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany"]
 
 

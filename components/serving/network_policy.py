@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from ..config import Cidr, Config, DnsLabel, Flag, Port
-from ..manifest import metadata, object_item
+from ..manifest import Shared, metadata, object_item
 from ..plan import Item
 from ..tenancy.network import dns_egress, in_namespaces
 
@@ -70,9 +71,9 @@ def network_policy_item(
         sources.append(_addresses("0.0.0.0/0"))
     elif balanced:
         sources += [_addresses(cidr) for cidr in _LOAD_BALANCERS]
-    egress = [dns_egress()]
+    egress: list[dict[str, Any]] = [dns_egress()]
     if config.internet:
-        egress.append({"to": [_addresses("0.0.0.0/0", _PRIVATE)], "ports": [_tcp(443)]})
+        egress.append(_internet_egress())
     egress += [
         {"to": [in_namespaces(rule.namespace)], "ports": [_tcp(port) for port in rule.ports]} for rule in config.egress
     ]
@@ -93,6 +94,11 @@ def network_policy_item(
         },
     }
     return object_item("network-policy", server, manifest)
+
+
+@cache
+def _internet_egress() -> Shared:
+    return Shared(to=[_addresses("0.0.0.0/0", _PRIVATE)], ports=[_tcp(443)])
 
 
 def _tcp(port: int) -> dict[str, Any]:

@@ -9,11 +9,10 @@ from functools import partial
 from itertools import cycle, islice
 from typing import Any
 
-from components.gpu.cluster import GkeClusterConfig
+from components.gpu.cluster import SYSTEM_POOL
 from components.gpu.node_pool import GpuNodePoolConfig, Nodes
 from components.gpu.node_shape import node_shape
 from components.plan import NodeShape
-from infra.environment import Environment
 
 from .api import Api, until
 from .environments import Loaded
@@ -26,19 +25,12 @@ _PODS = 110
 """Pods a node of GKE takes by default."""
 
 
-def system_pool(environment: Environment) -> NodeShape:
-    """The pool every cluster has besides those of the plan: the one the stack makes, or somebody else's roomy nodes."""
-    cluster = environment.cluster
-    if isinstance(cluster, GkeClusterConfig) and not cluster.autopilot:
-        pool = cluster.system_pool.as_pool()
-        return node_shape("system", pool, location=cluster.location, cluster_zones=cluster.zones)
-    pool = GpuNodePoolConfig(machine_type="e2-standard-8", nodes=Nodes(max=3), disk_size_gb=500)
-    return node_shape("system", pool, location="us-central1-a")
-
-
 def all_nodes(loaded: Loaded) -> tuple[NodeShape, ...]:
-    """The system pool and those of the plan."""
-    return (system_pool(loaded.environment), *loaded.plan.nodes)
+    """The plan's nodes, and somebody's roomy ones where a cluster that was there before has others."""
+    if loaded.plan.nodes_complete:
+        return loaded.plan.nodes
+    pool = GpuNodePoolConfig(machine_type="e2-standard-8", nodes=Nodes(max=3), disk_size_gb=500)
+    return (*loaded.plan.nodes, node_shape(SYSTEM_POOL, pool, location="us-central1-a"))
 
 
 def node_manifests(shape: NodeShape, count: int | None = None) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from components.gpu.node_pool import GpuNodePoolConfig
+from components.gpu.node_shape import node_shape
 from components.proofs.rules import prove
 
 from .plans import CUSTOM, added, findings, llama, only, pod, put, serving, shape, sound, with_llama
@@ -49,6 +50,30 @@ def test_a_taint_that_is_not_tolerated_is_named() -> None:
     plan = llama(pod(lambda spec: spec.pop("tolerations")))
     assert "l4: taint nvidia.com/gpu=present:NoSchedule is not tolerated" in only(plan, "unschedulable-pod")[1]
     assert only(plan, "unschedulable-pod")[0] == "models.llama.runs_on"
+
+
+def test_a_pod_that_names_no_pool_is_judged_where_the_plan_has_all_nodes() -> None:
+    pool = GpuNodePoolConfig(machine_type="e2-standard-4", nodes={"min": 1, "max": 3}, disk_size_gb=100)
+    system = node_shape("system", pool, location="us-central1", path=("cluster", "system_pool"))
+    plan = replace(added(sound(), serving("tiny", (), CUSTOM)), nodes=(*sound().nodes, system))
+    assert findings(plan, "unschedulable-pod") == []  # another cluster may have roomier nodes
+    at, message, remedies = only(replace(plan, nodes_complete=True), "unschedulable-pod")
+    assert at == "models.tiny.cache.size"
+    assert "system: asks for 50 GiB ephemeral-storage, a node has 43.19" in message
+    assert remedies == (
+        "cache.size: at most 43.19 GiB ephemeral-storage, what a node of system has",
+        "a larger disk_size_gb in cluster.system_pool",
+        "a pool of its own in node_pools, named in runs_on",
+    )
+
+
+def test_machines_without_gpus_are_proposed_from_the_family_that_the_pool_has() -> None:
+    pool = GpuNodePoolConfig(machine_type="e2-standard-4", nodes={"min": 1, "max": 3}, disk_size_gb=100)
+    system = node_shape("system", pool, location="us-central1", path=("cluster", "system_pool"))
+    tiny = serving("tiny", (), CUSTOM, resources={"cpu": "6"}, cache={"kind": "node-disk", "size": "5Gi"})
+    plan = replace(added(sound(), tiny), nodes=(system,), nodes_complete=True)
+    found = [finding for finding in prove(plan) if finding.path[:2] == ("models", "tiny")]
+    assert "machine_type: e2-highcpu-8 in cluster.system_pool" in found[0].remedies
 
 
 def test_only_some_of_many_pools_that_a_pod_does_not_select_are_told() -> None:
