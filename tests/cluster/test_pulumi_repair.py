@@ -28,7 +28,7 @@ SPACE = "inference"
 SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": MODEL, "namespace": SPACE}}
 UPSERT = {"PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true"}
 FORCE = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
-_PATIENCE = 200
+_PATIENCE = 500
 """Seconds in which a started `up` reaches its middle, on a busy machine too."""
 
 
