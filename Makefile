@@ -6,10 +6,10 @@ STEP := scripts/step
 ENV ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: pulumi help preview test lint types e2e cluster crds bench golden schema docs lock system up clean
+.PHONY: pulumi help preview test lint types e2e cluster cluster-stop crds bench golden schema docs lock system up clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1	/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1	/p' Makefile | expand -t 21
 
 preview: .venv/.preview ## Check and render every environment, and print a summary
 	@$(BIN)/infra preview
@@ -32,6 +32,9 @@ e2e: .venv/.dev ## Build and start a real Kubernetes control plane, and run test
 
 cluster: .venv/.dev ## Start that control plane with the nodes of ENV, and leave it running
 	@$(BIN)/python -m tests.cluster start $(ENV)
+
+cluster-stop: .venv/.dev ## Stop it
+	@$(BIN)/python -m tests.cluster stop
 
 crds: .venv/.dev ## Fetch the definitions of kinds that some tests need
 	@$(BIN)/python -m tests.cluster crds

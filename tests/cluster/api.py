@@ -105,6 +105,11 @@ class Api:
         self._discover()
         return sorted(key for key, (plural, namespaced) in self._kinds.items() if namespaced and plural in self._listed)
 
+    def listed(self) -> list[tuple[str, str]]:
+        """Every kind that can be listed, in namespaces or without, with its API version."""
+        self._discover()
+        return sorted(key for key, (plural, _) in self._kinds.items() if plural in self._listed)
+
     def _discover(self) -> None:
         for root in ("/api", "/apis"):
             for group in self.request("GET", root, accept=_DISCOVERY).object["items"]:
