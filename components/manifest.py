@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from copy import deepcopy
+from functools import cache
+from typing import Any, NoReturn
 
 from .plan import Item
 
@@ -11,6 +13,25 @@ MANAGED_BY = {"app.kubernetes.io/managed-by": "inference"}
 """On every object we write, so that a person can list them."""
 
 
+class Shared(dict[str, Any]):
+    """A part of manifests that is the same in many objects: made once, written as text once, changed by nobody.
+
+    A copy by `copy.deepcopy` or `dict` is an ordinary mapping.
+    """
+
+    __hash__ = object.__hash__  # type: ignore[assignment]  # a writer remembers it by identity
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return {key: deepcopy(value, memo) for key, value in self.items()}
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("this mapping is part of other objects too; change a copy")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    update = pop = popitem = setdefault = clear = _refuse
+
+
+@cache
 def object_token(api_version: str, kind: str) -> str:
     """The Pulumi type token of a Kubernetes object.
 

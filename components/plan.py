@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from .fit.demand import Demand
+from .demand import Demand
 
 TYPE_PREFIX = "inference:index:"
 """Component tokens are `inference:index:<Class>`; they are written into every stack's state and never change."""
@@ -53,6 +52,9 @@ class ItemOutput:
         return f"${{{self.role}.{self.property}}}"
 
 
+_NOTHING: Mapping[str, Any] = {}
+
+
 class _Type(NamedTuple):
     provider: Literal["kubernetes", "gcp"]
     is_object: bool
@@ -61,7 +63,7 @@ class _Type(NamedTuple):
 
 @cache
 def _described(token: str) -> _Type:
-    """What a type token says; proofs and renders ask a hundred thousand times in a large plan."""
+    """What a type token says."""
     ours = token.startswith("kubernetes:")
     return _Type("kubernetes" if ours else "gcp", ours and token != HELM_RELEASE, token.rpartition(":")[2])
 
@@ -93,36 +95,32 @@ class Item:
     protect: bool = False
     outputs: tuple[str, ...] = ()
 
-    @property
-    def provider(self) -> Literal["kubernetes", "gcp"]:
-        """Which provider owns the resource."""
-        return _described(self.type).provider
+    # Worked out once, because proofs and renders of a large plan ask some hundred thousand times.
+    provider: Literal["kubernetes", "gcp"] = field(init=False, repr=False, compare=False)
+    """Which provider owns the resource."""
+    is_object: bool = field(init=False, repr=False, compare=False)
+    """Whether this is a Kubernetes object, whose properties are its manifest."""
+    kind: str = field(init=False, repr=False, compare=False)
+    """The last word of the type: `Deployment`, `NodePool`."""
+    namespace: str = field(init=False, repr=False, compare=False)
+    """The object's namespace; empty for cluster-scoped objects and cloud resources."""
+    object_name: str = field(init=False, repr=False, compare=False)
+    """The physical name: `metadata.name` of an object, `name` of a cloud resource."""
+
+    def __post_init__(self) -> None:
+        known = _described(self.type)
+        named = self.properties.get("metadata", _NOTHING) if known.is_object else self.properties
+        assign = object.__setattr__
+        assign(self, "provider", known.provider)
+        assign(self, "is_object", known.is_object)
+        assign(self, "kind", known.kind)
+        assign(self, "namespace", str(named.get("namespace", "")) if known.is_object else "")
+        assign(self, "object_name", str(named.get("name", self.name)))
 
     @property
     def is_chart(self) -> bool:
         """Whether this is a Helm release rather than an object."""
         return self.type == HELM_RELEASE
-
-    @property
-    def is_object(self) -> bool:
-        """Whether this is a Kubernetes object, whose properties are its manifest."""
-        return _described(self.type).is_object
-
-    @property
-    def kind(self) -> str:
-        """The last word of the type: `Deployment`, `NodePool`."""
-        return _described(self.type).kind
-
-    @property
-    def namespace(self) -> str:
-        """The object's namespace; empty for cluster-scoped objects and cloud resources."""
-        return str(self.properties.get("metadata", {}).get("namespace", "")) if self.is_object else ""
-
-    @property
-    def object_name(self) -> str:
-        """The physical name: `metadata.name` of an object, `name` of a cloud resource."""
-        source = self.properties.get("metadata", {}) if self.is_object else self.properties
-        return str(source.get("name", self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +192,7 @@ class NodeShape:
         provisioning: `on-demand`, `spot`, `flex-start` or `reservation`.
         accelerator: GKE's name of the GPU, empty for a pool without one.
         path: where the pool stands in the stack file.
+        notice_seconds: what ordinary pods are left when the cloud takes a node back; `None` where it takes none.
     """
 
     pool: str
@@ -206,6 +205,7 @@ class NodeShape:
     provisioning: str
     accelerator: str = ""
     path: tuple[str | int, ...] = ()
+    notice_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ _DIGITS = {
 }
 _PREFIXED = {"0x": 16, "0o": 8, "0b": 2}
 _NUMBER_STARTS = frozenset("0123456789+-.")
+_SHORT = 15
+"""Digits that are always below 2^53."""
 
 
 class ScalarError(ValueError):
@@ -61,6 +63,8 @@ def plain(text: str) -> Scalar:
         return _WORDS[text]
     if text[0] not in _NUMBER_STARTS:
         return text
+    if len(text) <= _SHORT and text.isascii() and text.isdecimal() and text[0] != "0":
+        return int(text)
     if _is_date(text):
         raise ScalarError(
             "is a date to YAML, and Pulumi rewrites dates with a time and a zone (2026-11-21 becomes "

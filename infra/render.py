@@ -18,13 +18,13 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
-from components.plan import Item, ItemOutput, Late, Plan, SecretRef
+from components.plan import Item, ItemOutput, Late, Part, Plan, SecretRef
 
 from .contents import contents
 from .stages import below_kubernetes, stages_text
@@ -50,8 +50,10 @@ _ADVICE = {
 }
 
 
-_BATCH = 100
-"""Files that are written at a time."""
+_SHARED_FROM = 1000
+"""Files from which on a second process saves more than it costs, some hundredths of a second."""
+_Placed: TypeAlias = tuple[str, Part, Item]
+"""An item with the path of its file."""
 
 
 class RenderError(ValueError):
@@ -144,61 +146,74 @@ def _paths(plan: Plan) -> dict[int, str]:
     return paths
 
 
-def _files(plan: Plan, paths: Mapping[int, str]) -> Iterator[tuple[str, str]]:
-    """Every file of the tree: path and text."""
-    resources: list[str] = []
-    held: dict[int, list[str]] = {}
-    for position, (part, item) in enumerate(plan.items()):
-        try:
-            text = to_yaml(contents(item))
-        except (TypeError, ValueError) as error:
-            raise RenderError(f"{part.key} ({item.role}): {error}") from error
-        yield paths[position], text
-        if "${" in text and (found := dict.fromkeys(_placeholders(item.properties))):
-            held[position] = list(found)
-        elif item.is_object:
-            resources.append(below_kubernetes(paths[position]))
+def _write(plan: Plan, paths: Mapping[int, str], tree: Path, earlier: Path | None) -> RenderResult:
+    """Write every file of the tree."""
+    items = [(paths[position], part, item) for position, (part, item) in enumerate(plan.items())]
+    for folder in sorted({path.rpartition("/")[0] for path, _, _ in items} | {"kubernetes"}):
+        (tree / folder).mkdir(parents=True)
+    write = _write_in_two if len(items) >= _SHARED_FROM else _write_in_one
+    shares = write(items, tree, earlier)
+    held = {path: found for share in shares for path, found in share.held.items()}
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "sortOptions": {"order": "fifo"},
-        "resources": resources,
+        "resources": [below_kubernetes(path) for path, _, item in items if item.is_object and path not in held],
     }
-    yield "kubernetes/kustomization.yaml", to_yaml(kustomization)
-    yield "kubernetes/stages.txt", stages_text(plan, paths, held)
-    yield MARKER, FORMAT
+    size = sum(share.bytes for share in shares)
+    lists = {
+        "kubernetes/kustomization.yaml": to_yaml(kustomization),
+        "kubernetes/stages.txt": stages_text(plan, paths, held),
+        MARKER: FORMAT,
+    }
+    for path, text in lists.items():
+        size += _write_file(path, text, str(tree), earlier)
+    objects = sum(1 for _, _, item in items if item.is_object)
+    return RenderResult(files=len(items) + len(lists), bytes=size, objects=objects)
 
 
-def _write(plan: Plan, paths: Mapping[int, str], tree: Path, earlier: Path | None) -> RenderResult:
-    folders: set[str] = set()
-    files = size = 0
-    batch: list[tuple[str, bytes]] = []
-    # The kernel's work on one batch goes on while the next one becomes text.
-    with ThreadPoolExecutor(max_workers=1) as writer:
-        waiting: list[Future[None]] = []
-        for path, text in _files(plan, paths):
-            folder = path.rpartition("/")[0]
-            if folder not in folders:
-                (tree / folder).mkdir(parents=True, exist_ok=True)
-                folders.add(folder)
-            content = text.encode()
-            batch.append((path, content))
-            files += 1
-            size += len(content)
-            if len(batch) == _BATCH:
-                waiting.append(writer.submit(_write_batch, batch, tree, earlier))
-                batch = []
-        waiting.append(writer.submit(_write_batch, batch, tree, earlier))
-    for written in waiting:
-        written.result()
-    return RenderResult(files=files, bytes=size, objects=sum(1 for _ in plan.objects()))
+class _Share(NamedTuple):
+    """What came of some of the items: bytes written, and the placeholders of files that hold any, by path."""
+
+    bytes: int
+    held: dict[str, list[str]]
 
 
-def _write_batch(batch: list[tuple[str, bytes]], tree: Path, earlier: Path | None) -> None:
-    root = str(tree)
-    for path, content in batch:
-        if not (earlier and _link_same(f"{earlier}/{path}", f"{root}/{path}", content)):
-            _write_new(f"{root}/{path}", content)
+def _write_in_two(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> list[_Share]:
+    """Half of the files here, the others in a second process where one can be had: making their text takes time."""
+    from .fork import beside, can_fork  # noqa: PLC0415 - multiprocessing takes as long as a small tree
+
+    if not can_fork():
+        return _write_in_one(items, tree, earlier)
+    half = len(items) // 2
+    with beside(partial(_write_items, items[half:], tree, earlier)) as rest:
+        return [_write_items(items[:half], tree, earlier), rest.result()]
+
+
+def _write_in_one(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> list[_Share]:
+    return [_write_items(items, tree, earlier)]
+
+
+def _write_items(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> _Share:
+    root, size = str(tree), 0
+    held: dict[str, list[str]] = {}
+    for path, part, item in items:
+        try:
+            text = to_yaml(contents(item))
+        except (TypeError, ValueError) as error:
+            raise RenderError(f"{part.key} ({item.role}): {error}") from error
+        if "${" in text and (found := dict.fromkeys(_placeholders(item.properties))):
+            held[path] = list(found)
+        size += _write_file(path, text, root, earlier)
+    return _Share(size, held)
+
+
+def _write_file(path: str, text: str, root: str, earlier: Path | None) -> int:
+    """Write one file and return its size."""
+    content = text.encode()
+    if not (earlier and _link_same(f"{earlier}/{path}", f"{root}/{path}", content)):
+        _write_new(f"{root}/{path}", content)
+    return len(content)
 
 
 def _write_new(path: str, content: bytes) -> None:

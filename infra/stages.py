@@ -35,13 +35,13 @@ _FILES_A_COMMAND = 500
 """Far below the longest command line of any system, whatever the names."""
 
 
-def stages_text(plan: Plan, paths: Mapping[int, str], held: Mapping[int, list[str]]) -> str:
+def stages_text(plan: Plan, paths: Mapping[int, str], held: Mapping[str, list[str]]) -> str:
     """The script for a plan.
 
     Args:
         plan: what is applied.
         paths: the path of each item by its position in the plan.
-        held: items that hold values only Pulumi knows, by position, with those placeholders: they are not applied.
+        held: files that hold values only Pulumi knows, by path, with those placeholders: they are not applied.
     """
     lines = [_STAGES_HEAD]
     for stage in _stages(plan):
@@ -51,8 +51,8 @@ def stages_text(plan: Plan, paths: Mapping[int, str], held: Mapping[int, list[st
         waits: list[str] = []
         for position, item in stage:
             path = below_kubernetes(paths[position])
-            if position in held:
-                lines.append(f"# {path}: provide it with the values of {', '.join(held[position])}\n")
+            if values := held.get(paths[position]):
+                lines.append(f"# {path}: provide it with the values of {', '.join(values)}\n")
                 missing.append(_presence(item, path))
             elif item.is_chart:
                 charts.append(_install(item, path))

@@ -15,6 +15,7 @@ from functools import cached_property
 from json.encoder import encode_basestring
 from typing import Any
 
+from components.manifest import Shared
 from components.plan import ItemOutput, Late, SecretRef
 
 _CHARACTER = r"[A-Za-z0-9_./@%+=,-]"
@@ -61,7 +62,7 @@ def to_yaml(value: Any) -> str:
     out: list[str] = []
     if type(value) not in _KNOWN:
         value = _known(value)
-    if type(value) is dict and value:
+    if isinstance(value, dict) and value:
         _mapping(value, _ROOT, out)
     elif type(value) is list and value:
         _sequence(value, _ROOT, out)
@@ -100,6 +101,22 @@ class _Keys(dict[str, str]):
         return _remember(self, str.__str__(key), f"{self.pad}{scalar}:")
 
 
+class _Shared(dict[Shared, str]):
+    """Mapping that many objects have to what is written below its key, as it stands at one depth."""
+
+    def __init__(self, level: _Level) -> None:
+        super().__init__()
+        self.level = level
+
+    def __missing__(self, mapping: Shared) -> str:
+        out: list[str] = []
+        _mapping(mapping, self.level, out)
+        if len(self) >= _CACHED_TEXTS:
+            self.clear()
+        self[mapping] = "".join(out)
+        return self[mapping]
+
+
 class _Level:
     """One depth of indentation, and what was written at it before."""
 
@@ -108,6 +125,7 @@ class _Level:
         self.dash = f"{pad}-"
         self.keys = _Keys(pad)
         self.texts = _Texts(pad)
+        self.shared = _Shared(self)
 
     @cached_property
     def deeper(self) -> _Level:
@@ -130,6 +148,8 @@ def _mapping(mapping: dict[str, Any], level: _Level, out: list[str]) -> None:
         if kind is dict and value:
             append(keys[key])
             _mapping(value, level.deeper, out)
+        elif kind is Shared and value:
+            append(keys[key] + level.deeper.shared[value])
         elif kind is list and value:
             append(keys[key])
             _sequence(value, level, out)
@@ -147,7 +167,10 @@ def _sequence(sequence: list[Any], level: _Level, out: list[str]) -> None:
         if kind not in _KNOWN:
             value = _known(value)  # noqa: PLW2901  as above
             kind = type(value)
-        if value and (kind is dict or kind is list):
+        if kind is Shared and value:
+            deeper = level.deeper
+            append(f"{dash} {deeper.shared[value][len(deeper.pad) :]}")
+        elif value and (kind is dict or kind is list):
             start, deeper = len(out), level.deeper
             (_mapping if kind is dict else _sequence)(value, deeper, out)
             out[start] = f"{dash} {out[start][len(deeper.pad) :]}"  # the first line joins its dash
@@ -155,7 +178,7 @@ def _sequence(sequence: list[Any], level: _Level, out: list[str]) -> None:
             append(dash + _leaf(value, level))
 
 
-_KNOWN = frozenset({dict, list, str, bool, int, float})
+_KNOWN = frozenset({dict, list, str, bool, int, float, Shared})
 
 
 def _known(value: Any) -> Any:

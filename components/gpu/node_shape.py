@@ -51,6 +51,7 @@ def node_shape(
         provisioning=config.provisioning,
         accelerator=config.accelerator or "",
         path=path,
+        notice_seconds=config.notice_seconds if on_gke else None,
     )
 
 

@@ -259,6 +259,8 @@ def _deployment(config: StandalonePrometheus, text: str, *, after: tuple[str, ..
             "replicas": 1,
             # Two servers cannot share one data folder.
             "strategy": {"type": "Recreate"},
+            # Beyond the startup probe, which lets it replay its log for ten minutes.
+            "progressDeadlineSeconds": 900,
             "selector": {"matchLabels": _LABELS},
             "template": {
                 "metadata": {"labels": dict(_LABELS), "annotations": {"checksum/config": checksum}},

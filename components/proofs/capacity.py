@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
+from typing import NamedTuple
 
 from ..errors import Path
 from ..plan import GPU, NodeShape
 from .index import Index
 from .rule import Fault, rule
 from .scheduler import Need, Verdict, amount_text, nodes_needed
-from .workload import listed, place
+from .workload import Workload, listed, place
+
+least: Callable[[Workload], int] = attrgetter("least")
+"""Counts the pods of a workload that always exist."""
+most: Callable[[Workload], int] = attrgetter("most")
+"""Counts the pods of a workload that can exist."""
+
+
+class Crowd(NamedTuple):
+    """Pools that share pods which fit nowhere else, and the nodes they can have in all."""
+
+    pools: tuple[NodeShape, ...]
+    members: tuple[Verdict, ...]
+    most: int
+
+    def __str__(self) -> str:
+        return " and ".join(node.pool for node in self.pools)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The pools' names."""
+        return frozenset(node.pool for node in self.pools)
+
+    def counted(self, count: Callable[[Workload], int]) -> Iterator[tuple[Verdict, int]]:
+        """Each member with the number of its pods."""
+        return ((verdict, count(verdict.pod)) for verdict in self.members)
+
+    @property
+    def limit(self) -> str:
+        """The nodes there can be, in words."""
+        return f"nodes.max is {self.most}" if len(self.pools) == 1 else f"their nodes.max are {self.most} in all"
 
 
 @rule("pool-too-small", "scheduling", "error")
@@ -24,13 +56,13 @@ def pool_too_small(index: Index) -> Iterator[Fault]:
 
     Fix: raise the pool's `nodes.max`, lower replicas, or let some of the pods run on another pool too.
     """
-    for pools, members, need, most in _overfull(index, always=True):
+    for crowd, need in _overfull(index, least):
         yield Fault(
-            _blame(pools, members),
-            f"pods that fit only {_names(pools)} need at least {need.nodes} nodes for their {_noun(need.resource)} "
-            f"({_demand(members, need.resource, always=True)}), but {_limit(pools, most)}",
+            _blame(crowd),
+            f"pods that fit only {crowd} need at least {need.nodes} nodes for their {noun(need.resource)} "
+            f"({demand(crowd.counted(least), need.resource)}), but {crowd.limit}",
             (
-                f"raise nodes.max of {_names(pools)} by {need.nodes - most}",
+                f"raise nodes.max of {crowd} by {need.nodes - crowd.most}",
                 "lower replicas, or autoscaling.min where it is set",
                 "name another pool in runs_on as well",
             ),
@@ -47,15 +79,15 @@ def scaled_beyond_pool(index: Index) -> Iterator[Fault]:
 
     Fix: raise the pool's `nodes.max`, or lower `autoscaling.max`.
     """
-    always = [frozenset(node.pool for node in pools) for pools, *_ in _overfull(index, always=True)]
-    for pools, members, need, most in _overfull(index, always=False):
-        if frozenset(node.pool for node in pools) not in always:
+    always = [crowd.names for crowd, _ in _overfull(index, least)]
+    for crowd, need in _overfull(index, most):
+        if crowd.names not in always:
             yield Fault(
-                _blame(pools, members),
-                f"scaled to their maximum, pods that fit only {_names(pools)} need at least {need.nodes} nodes for "
-                f"their {_noun(need.resource)} ({_demand(members, need.resource, always=False)}), but "
-                f"{_limit(pools, most)}: pods above that stay Pending",
-                (f"raise nodes.max of {_names(pools)} by {need.nodes - most}", "lower autoscaling.max"),
+                _blame(crowd),
+                f"scaled to their maximum, pods that fit only {crowd} need at least {need.nodes} nodes for "
+                f"their {noun(need.resource)} ({demand(crowd.counted(most), need.resource)}), but "
+                f"{crowd.limit}: pods above that stay Pending",
+                (f"raise nodes.max of {crowd} by {need.nodes - crowd.most}", "lower autoscaling.max"),
             )
 
 
@@ -63,52 +95,59 @@ RULES = (pool_too_small, scaled_beyond_pool)
 """In the order they are told."""
 
 
-def _overfull(index: Index, *, always: bool) -> Iterator[tuple[tuple[NodeShape, ...], list[Verdict], Need, int]]:
-    """Sets of pools with the pods that fit nowhere else, where those need more nodes than there can be.
-
-    Only the smallest such sets: a larger one that contains them says nothing new.
-    """
-    groups: dict[frozenset[str], list[Verdict]] = defaultdict(list)
-    for verdict in index.scheduler.verdicts:
-        if verdict.fits and (verdict.pod.least if always else verdict.pod.most):
-            groups[frozenset(node.pool for node in verdict.fits)].append(verdict)
-    told: list[frozenset[str]] = []
-    for names in sorted(groups, key=lambda names: (len(names), sorted(names))):
-        pools = tuple(node for node in index.plan.nodes if node.pool in names)
-        limits = [node.max_nodes for node in pools]
-        most = sum(limit for limit in limits if limit is not None)
-        if None in limits or any(smaller <= names for smaller in told):
-            continue
-        members = [verdict for inside, verdicts in groups.items() if inside <= names for verdict in verdicts]
-        pods = ((verdict.asked, verdict.pod.least if always else verdict.pod.most) for verdict in members)
-        need = nodes_needed(pods, [index.scheduler.room[node.pool] for node in pools])
-        if need.nodes > most:
-            told.append(names)
-            yield pools, members, need, most
+def crowds(index: Index) -> tuple[Crowd, ...]:
+    """Sets of pools that cannot grow for ever, each with the pods that fit nowhere else; small sets first."""
+    return index.once("crowds", _crowds)
 
 
-def _demand(members: Iterable[Verdict], resource: str, *, always: bool) -> str:
-    counted = [(verdict.pod.least if always else verdict.pod.most, verdict) for verdict in members]
+def demand(counted: Iterable[tuple[Verdict, int]], resource: str) -> str:
+    """Who asks for a resource with how many pods: `llama 5 × 1 nvidia.com/gpu`, most pods first."""  # noqa: RUF002 - times
     return listed(
-        f"{verdict.pod.item.object_name} {count} × {amount_text(resource, verdict.asked[resource])}"  # noqa: RUF001 - times
-        for count, verdict in sorted(counted, key=lambda entry: -entry[0])
-        if verdict.asked.get(resource)
+        f"{verdict.pod.item.object_name} {pods} × {amount_text(resource, verdict.asked[resource])}"  # noqa: RUF001 - times
+        for verdict, pods in sorted(counted, key=lambda entry: -entry[1])
+        if pods and verdict.asked.get(resource)
     )
 
 
-def _blame(pools: tuple[NodeShape, ...], members: list[Verdict]) -> Path:
-    if len(pools) == 1:
-        return (*(pools[0].path or ("GpuNodePool", pools[0].pool)), "nodes", "max")
-    return place(members[0].pod.part)
-
-
-def _names(pools: Iterable[NodeShape]) -> str:
-    return " and ".join(node.pool for node in pools)
-
-
-def _limit(pools: tuple[NodeShape, ...], most: int) -> str:
-    return f"nodes.max is {most}" if len(pools) == 1 else f"their nodes.max are {most} in all"
-
-
-def _noun(resource: str) -> str:
+def noun(resource: str) -> str:
+    """A resource as messages call it."""
     return {GPU: "GPUs", "cpu": "CPU"}.get(resource, resource)
+
+
+def _crowds(index: Index) -> tuple[Crowd, ...]:
+    groups: dict[frozenset[str], list[Verdict]] = defaultdict(list)
+    for verdict in index.scheduler.verdicts:
+        if verdict.fits and verdict.pod.most:
+            groups[frozenset(node.pool for node in verdict.fits)].append(verdict)
+    found = []
+    for names in sorted(groups, key=lambda names: (len(names), sorted(names))):
+        pools = tuple(node for node in index.plan.nodes if node.pool in names)
+        limits = [node.max_nodes for node in pools]
+        if None not in limits:
+            members = tuple(verdict for inside, verdicts in groups.items() if inside <= names for verdict in verdicts)
+            found.append(Crowd(pools, members, sum(limit for limit in limits if limit is not None)))
+    return tuple(found)
+
+
+def _overfull(index: Index, count: Callable[[Workload], int]) -> Iterator[tuple[Crowd, Need]]:
+    """The crowds that need more nodes than there can be.
+
+    Only the smallest such: a larger one that contains them says nothing new.
+    """
+    told: list[frozenset[str]] = []
+    for everyone in crowds(index):
+        if any(smaller <= everyone.names for smaller in told):
+            continue
+        crowd = everyone._replace(members=tuple(verdict for verdict in everyone.members if count(verdict.pod)))
+        pods = ((verdict.asked, count(verdict.pod)) for verdict in crowd.members)
+        need = nodes_needed(pods, [index.scheduler.room[node.pool] for node in crowd.pools])
+        if need.nodes > crowd.most:
+            told.append(crowd.names)
+            yield crowd, need
+
+
+def _blame(crowd: Crowd) -> Path:
+    if len(crowd.pools) == 1:
+        (pool,) = crowd.pools
+        return (*(pool.path or ("GpuNodePool", pool.pool)), "nodes", "max")
+    return place(crowd.members[0].pod.part)

@@ -14,7 +14,7 @@ from ..plan import GPU, NodeShape
 from .index import Index
 from .rule import Fault, rule
 from .scheduler import ZONE, choice, requests, selected_values, taint_misfits
-from .workload import Workload, listed
+from .workload import Workload, flags, listed
 
 CAPABILITY = "inference/min-compute-capability"
 """Annotation of a pod: lowest CUDA compute capability its image is built for."""
@@ -238,10 +238,7 @@ def _shards(index: Index) -> Iterator[tuple[Workload, str, int, int]]:
 def _shard_count(arguments: tuple[str, ...]) -> int:
     """The product of the shard flags; 0 when there is none."""
     product = 0
-    for position, argument in enumerate(arguments):
-        flag, _, value = argument.partition("=")
-        if flag in _SHARDS:
-            text = value or (arguments[position + 1] if position + 1 < len(arguments) else "")
-            if text.isdigit():
-                product = (product or 1) * int(text)
+    for flag, value in flags(arguments):
+        if flag in _SHARDS and value.isdigit():
+            product = (product or 1) * int(value)
     return product

@@ -251,27 +251,6 @@ def no_memory_limit(index: Index) -> Iterator[Fault]:
                 )
 
 
-@rule("grace-too-short", "hardening", "error")
-def grace_too_short(index: Index) -> Iterator[Fault]:
-    """A pod killed before it may finish what it is doing.
-
-    The preStop sleep counts inside terminationGracePeriodSeconds. Where it takes all of it, SIGKILL follows SIGTERM at
-    once and every open request is cut; where a sleep action takes more, the API server refuses the pod. Source:
-    kubernetes/enhancements keps/sig-node/3960-pod-lifecycle-sleep-action.
-
-    Fix: give the sleep, the engine's drain and 15 s to end.
-    """
-    for pod in index.workloads:
-        sleep, grace = pod.sleep_seconds, pod.grace_seconds
-        if sleep and sleep >= grace:
-            yield Fault(
-                pod.at("drain_sleep_seconds"),
-                f"{pod.subject}: preStop sleeps {sleep} s of a grace period of {grace} s, which leaves no time for "
-                "open requests",
-                ("raise terminationGracePeriodSeconds to the sleep, the drain and 15 s", "sleep less"),
-            )
-
-
 RULES = (
     runs_as_root,
     container_not_hardened,
@@ -279,7 +258,6 @@ RULES = (
     no_network_policy,
     refused_by_pod_security,
     missing_probe,
-    grace_too_short,
     lax_namespace,
     no_memory_limit,
     idle_capability,

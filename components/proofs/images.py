@@ -100,13 +100,19 @@ def plaintext_secret(index: Index) -> Iterator[Fault]:
 
     Fix: `pulumi config set --secret`, and refer to it; for the Hugging Face token, `hf_token`.
     """
+    harmless: set[tuple[str, str]] = set()
     for pod in index.workloads:
         for container in pod.every_container:
             texts = (*container.get("command", ()), *container.get("args", ()))
             if looks_secret("\n".join(map(str, texts))):
                 yield _told(pod.at("engine", "args"), f"{pod.subject}: an argument of container {container['name']}")
             for entry in container.get("env", ()):
-                if _is_secret(entry["name"], entry.get("value")):
+                name, value = entry["name"], entry.get("value")
+                if not isinstance(value, str) or (name, value) in harmless:
+                    continue
+                if not _is_secret(name, value):
+                    harmless.add((name, value))
+                else:
                     where = f"{pod.subject}: variable {entry['name']} of container {container['name']}"
                     yield _told(pod.at("env", entry["name"]), where)
     notes = [(pod.at("annotations"), pod.subject, pod.annotations) for pod in index.workloads]

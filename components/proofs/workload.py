@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,6 +134,14 @@ def _bounds(kind: str, spec: Mapping[str, Any], scale: tuple[int, int] | None) -
     if kind == "Job":
         return spec.get("parallelism", 1), spec.get("parallelism", 1)
     return scale or (spec.get("replicas", 1), spec.get("replicas", 1))
+
+
+def flags(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each flag of a command line with its value, `--port 80` and `--port=80` alike; empty where nothing follows."""
+    for argument, following in zip(arguments, (*arguments[1:], ""), strict=False):
+        if argument.startswith("-"):
+            flag, is_joined, value = argument.partition("=")
+            yield flag, value if is_joined else following
 
 
 def _sleep(hook: Mapping[str, Any]) -> int:

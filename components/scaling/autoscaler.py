@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from functools import cache
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,7 +12,7 @@ from ..addons.adapter import hpa_metric_name
 from ..addons.addons import MetricsAdapterConfig
 from ..config import Config, Count, Number, Percent, Seconds, Size, patterned
 from ..errors import ConfigError, MisfitError, Problem, did_you_mean
-from ..manifest import metadata, object_item, without_none
+from ..manifest import Shared, metadata, object_item, without_none
 from ..plan import Item, Part
 
 Target = Annotated[Number, Field(ge=0.001)]
@@ -39,17 +40,6 @@ class ScalingRules(Config):
     """Steps allowed; `select` says which of them holds."""
     select: Literal["max", "min", "disabled"] = "max"
     """The widest step, the narrowest, or no scaling in this direction. Omitted: the widest."""
-
-    def manifest(self) -> dict[str, Any]:
-        """The rules as Kubernetes writes them."""
-        return {
-            "stabilizationWindowSeconds": self.stabilization_seconds,
-            "selectPolicy": self.select.capitalize(),
-            "policies": [
-                {"type": policy.kind.capitalize(), "value": policy.value, "periodSeconds": policy.period_seconds}
-                for policy in self.policies
-            ],
-        }
 
 
 _DOUBLE = ScalingRules(
@@ -155,10 +145,24 @@ def autoscaler_item(
             minReplicas=config.min,
             maxReplicas=config.max,
             metrics=metrics,
-            behavior={"scaleUp": config.scale_up.manifest(), "scaleDown": config.scale_down.manifest()},
+            behavior={"scaleUp": _rules(config.scale_up), "scaleDown": _rules(config.scale_down)},
         ),
     }
     return object_item(role, component, manifest, after=after)
+
+
+@cache
+def _rules(rules: ScalingRules) -> Shared:
+    """The rules as Kubernetes writes them."""
+    policies = [
+        {"type": policy.kind.capitalize(), "value": policy.value, "periodSeconds": policy.period_seconds}
+        for policy in rules.policies
+    ]
+    return Shared(
+        stabilizationWindowSeconds=rules.stabilization_seconds,
+        selectPolicy=rules.select.capitalize(),
+        policies=policies,
+    )
 
 
 def autoscaler(

@@ -18,6 +18,8 @@ from .hyperdisk_ml import HyperdiskMlCache
 from .image_volume import ImageCache
 
 VOLUME = "model-cache"
+CLAIM_MODE = "inference/cache-access-mode"
+"""Annotation of a pod whose cache is a claim of somebody else's that one node can mount: how, for the proofs."""
 AccessMode = Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany"]
 
 

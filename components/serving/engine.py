@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, ClassVar, Literal, Protocol
 
-from ..fit.demand import Demand
+from ..demand import Demand
+from ..manifest import Shared
 
 PodSecurityLevel = Literal["privileged", "baseline", "restricted"]
 """The levels of Kubernetes' Pod Security Standards, weakest first."""
@@ -32,16 +34,18 @@ class Probe:
         """How long the probe lets a container fail before Kubernetes acts."""
         return self.initial_delay_seconds + self.period_seconds * self.failure_threshold
 
-    def manifest(self) -> dict[str, Any]:
+    @cache  # noqa: B019 - probes are few and small, and most servers have the same
+    def manifest(self) -> Shared:
         """The probe as Kubernetes writes it, against the port named `http`."""
         probe: dict[str, Any] = {"httpGet": {"path": self.path, "port": "http"}}
         if self.initial_delay_seconds:
             probe["initialDelaySeconds"] = self.initial_delay_seconds
-        return probe | {
-            "periodSeconds": self.period_seconds,
-            "timeoutSeconds": self.timeout_seconds,
-            "failureThreshold": self.failure_threshold,
-        }
+        return Shared(
+            **probe,
+            periodSeconds=self.period_seconds,
+            timeoutSeconds=self.timeout_seconds,
+            failureThreshold=self.failure_threshold,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,8 @@ class Security:
         return "restricted" if self.user else "baseline"
 
 
-def pod_security(security: Security) -> dict[str, Any]:
+@cache
+def pod_security(security: Security) -> Shared:
     """The pod's security context."""
     settings: dict[str, Any] = {"runAsNonRoot": security.user != 0, "runAsUser": security.user}
     if security.group is not None:
@@ -74,7 +79,7 @@ def pod_security(security: Security) -> dict[str, Any]:
     if security.fs_group is not None:
         # Otherwise the kubelet walks the whole cache at every mount (Kubernetes API, PodSecurityContext).
         settings |= {"fsGroup": security.fs_group, "fsGroupChangePolicy": "OnRootMismatch"}
-    return {**settings, "seccompProfile": {"type": "RuntimeDefault"}}
+    return Shared(**settings, seccompProfile={"type": "RuntimeDefault"})
 
 
 @dataclass(frozen=True, slots=True)

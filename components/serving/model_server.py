@@ -89,7 +89,6 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     Service without ready pods (seen on a real engine: without that order it had none for 0.27 s).
     """
     base = tracks[0].config
-    _refuse_shared_disk(tracks)
     runs = [(track, _launch(track.config, site)) for track in tracks]
     shared = _shared(name, base, runs, site)
     items = list(shared.items)
@@ -123,18 +122,6 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
         siblings=tuple(sorted(SERVER_KINDS - {kind})),
         demands={track.role("deployment"): launch.demand for track, launch in runs if launch.demand},
     )
-
-
-def _refuse_shared_disk(tracks: list[Track]) -> None:
-    """A ReadWriteOnce volume attaches to one node: a second pod would wait for it for ever."""
-    held = tracks[0].config.cache
-    if not isinstance(held, Claim | ExistingClaim) or held.access_mode != "ReadWriteOnce":
-        return
-    pods = sum(_most_pods(track.config) + (track.config.update.max_surge or 0) for track in tracks)
-    if pods > 1:
-        fix = "use access_mode: ReadWriteMany, or a cache of kind replica-disk or node-disk"
-        message = f'got "ReadWriteOnce" for up to {pods} pods, and such a volume attaches to one node; {fix}'
-        raise MisfitError(message, at=("cache", "access_mode"))
 
 
 def _most_pods(config: ModelServerConfig) -> int:

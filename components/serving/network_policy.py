@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from ..config import Cidr, Config, DnsLabel, Flag, Port
-from ..manifest import metadata, object_item
+from ..manifest import Shared, metadata, object_item
 from ..plan import Item
 from ..tenancy.network import dns_egress, in_namespaces
 
@@ -75,7 +76,7 @@ def network_policy_item(
         sources.append(_addresses("0.0.0.0/0"))
     elif balanced:
         sources += [_addresses(cidr) for cidr in _LOAD_BALANCERS]
-    egress = [dns_egress()]
+    egress: list[dict[str, Any]] = [dns_egress()]
     if internet:
         egress.append(public_https())
     if cache_ranges:
@@ -102,9 +103,10 @@ def network_policy_item(
     return object_item("network-policy", server, manifest)
 
 
-def public_https() -> dict[str, Any]:
+@cache
+def public_https() -> Shared:
     """An egress rule to port 443 of every public address: the Hub's and Cloud Storage's change."""
-    return {"to": [_addresses("0.0.0.0/0", _PRIVATE)], "ports": [_tcp(443)]}
+    return Shared(to=[_addresses("0.0.0.0/0", _PRIVATE)], ports=[_tcp(443)])
 
 
 def _tcp(port: int) -> dict[str, Any]:

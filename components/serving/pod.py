@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from math import floor
 from typing import Any
 
 from ..errors import MisfitError
-from ..manifest import without_none
+from ..manifest import Shared, without_none
 from ..plan import GPU, NodeShape
 from ..quantity import GIB, number
 from . import cache
-from .cache import NodeDisk
+from .cache import ExistingClaim, NodeDisk
 from .config import ModelServerConfig
 from .engine import Launch, Security, pod_security
 from .hub_token import TokenParts
@@ -21,7 +22,7 @@ _NODE_SHARE = 0.75
 """Share of a node that one replica asks for by default; the rest is for agents the cluster adds to every node."""
 STOP_SECONDS = 15
 """Seconds after the drain for shards to end (huggingface/text-generation-inference launcher/src/main.rs)."""
-_SHARED_MEMORY = {"name": "shm", "mountPath": "/dev/shm"}  # noqa: S108 - a path inside the container
+_SHARED_MEMORY = Shared(name="shm", mountPath="/dev/shm")  # noqa: S108 - a path inside the container
 
 
 def gpus_of(config: ModelServerConfig, nodes: tuple[NodeShape, ...]) -> int:
@@ -74,6 +75,8 @@ def pod_template(
         notes["inference/model-revision"] = config.revision
     if launch.min_compute_capability:
         notes["inference/min-compute-capability"] = f"{launch.min_compute_capability:.1f}"
+    if isinstance(config.cache, ExistingClaim) and config.cache.access_mode == "ReadWriteOnce":
+        notes[cache.CLAIM_MODE] = config.cache.access_mode
     notes["inference/model"] = config.model
     token_volumes = list(token.volumes) if token and launch.token_env else []
     spec = without_none(
@@ -97,6 +100,16 @@ def pod_template(
     return {"metadata": {"labels": about, "annotations": dict(sorted(notes.items()))}, "spec": spec}
 
 
+@lru_cache
+def _container_security(*, read_only_root: bool) -> Shared:
+    return Shared(allowPrivilegeEscalation=False, readOnlyRootFilesystem=read_only_root, capabilities={"drop": ["ALL"]})
+
+
+@lru_cache(maxsize=1024)
+def _variable(name: str, value: str) -> Shared:
+    return Shared(name=name, value=value)
+
+
 def _container(
     config: ModelServerConfig,
     launch: Launch,
@@ -113,11 +126,11 @@ def _container(
         **launch.env,
         **config.env,
     }
-    env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in variables.items()]
+    env: list[dict[str, Any]] = [_variable(name, value) for name, value in variables.items()]
     read_only = cache.is_read_only(config.cache)
     mounts: list[dict[str, Any]] = [
         without_none(name=cache.VOLUME, mountPath=launch.cache_path, readOnly=read_only or None),
-        dict(_SHARED_MEMORY),
+        _SHARED_MEMORY,
         *({"name": f"scratch-{number}", "mountPath": path} for number, path in enumerate(launch.scratch)),
     ]
     env += [
@@ -136,11 +149,7 @@ def _container(
         ports=[{"name": "http", "containerPort": launch.port, "protocol": "TCP"}],
         env=env,
         resources=_resources(config, nodes),
-        securityContext={
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": security.read_only_root,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        securityContext=_container_security(read_only_root=security.read_only_root),
         startupProbe=startup.manifest(),
         readinessProbe=readiness.manifest(),
         livenessProbe=liveness.manifest(),

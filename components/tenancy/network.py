@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
+
+from ..manifest import Shared
 
 NODE_LOCAL_DNS = "169.254.20.10/32"
 """NodeLocal DNSCache: default on GKE Standard since 1.34.1-gke.3720000, always on Autopilot."""
@@ -22,19 +25,18 @@ def in_namespaces(*names: str) -> dict[str, Any]:
     return {"namespaceSelector": {"matchExpressions": [{"key": key, "operator": "In", "values": list(names)}]}}
 
 
-def dns_egress() -> dict[str, Any]:
+@cache
+def dns_egress() -> Shared:
     """An egress rule that lets pods resolve names on every GKE flavour.
 
     It names the kube-dns and NodeLocal pods as well as their link-local addresses, because on Dataplane V2 an
     `ipBlock` never matches a pod (cilium semantics, tektoncd/operator#4000).
     """
-    return {
-        "to": [
-            *(
-                {**in_namespaces("kube-system"), "podSelector": {"matchLabels": {"k8s-app": app}}}
-                for app in ("kube-dns", "node-local-dns")
-            ),
-            *({"ipBlock": {"cidr": cidr}} for cidr in (NODE_LOCAL_DNS, CLOUD_DNS, *SERVICE_DNS)),
-        ],
-        "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
-    }
+    peers = [
+        *(
+            {**in_namespaces("kube-system"), "podSelector": {"matchLabels": {"k8s-app": app}}}
+            for app in ("kube-dns", "node-local-dns")
+        ),
+        *({"ipBlock": {"cidr": cidr}} for cidr in (NODE_LOCAL_DNS, CLOUD_DNS, *SERVICE_DNS)),
+    ]
+    return Shared(to=peers, ports=[{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}])

@@ -21,6 +21,7 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from components.manifest import Shared
 from components.plan import ItemOutput, Late, SecretRef
 from infra.yaml_text import _ROOT, to_yaml
 
@@ -346,6 +347,22 @@ def test_other_spellings_of_plain_data_are_written_like_the_plain_ones() -> None
 
     value = MappingProxyType({Colour.BLUE: Colour.BLUE, "pair": (1, ("no",)), "inner": MappingProxyType({})})
     assert to_yaml(value) == to_yaml({"blue": "blue", "pair": [1, ["no"]], "inner": {}})
+
+
+def _sharing(value: Any) -> Any:
+    """The same data with every mapping one that objects share."""
+    if isinstance(value, dict):
+        return Shared({key: _sharing(inner) for key, inner in value.items()})
+    return [_sharing(inner) for inner in value] if isinstance(value, list) else value
+
+
+@given(documents)
+def test_what_objects_share_is_written_like_anything_else_wherever_it_stands(value: Any) -> None:
+    once = _sharing(value)
+    assert to_yaml(once) == to_yaml(value)
+    assert to_yaml({"a": once, "b": {"c": [once, {"d": once}]}}) == to_yaml(
+        {"a": value, "b": {"c": [value, {"d": value}]}}
+    )
 
 
 @pytest.mark.parametrize(

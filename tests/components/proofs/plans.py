@@ -12,6 +12,7 @@ from components.errors import dotted
 from components.gpu.node_pool import GpuNodePoolConfig, node_pool
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
+from components.manifest import object_item
 from components.monitoring.dcgm_exporter import DcgmExporterConfig, dcgm_exporter
 from components.plan import Item, NodeShape, Part, Plan
 from components.proofs.finding import Finding
@@ -187,6 +188,44 @@ def variable(name: str, value: str) -> Plan:
 def with_llama(**settings: Any) -> Plan:
     """The sound plan with other settings of the model `llama`."""
     return exchanged(sound(), "ModelServer/llama", serving("llama", **settings))
+
+
+SURGE = {"max_surge": 1, "max_unavailable": 0}
+SCALED = {"min": 1, "max": 2, "cpu_percent": 80}
+
+
+def claimed(mode: str, **settings: Any) -> Plan:
+    """The sound plan with a volume claim as the cache of the model `llama`, that can be mounted so."""
+    plan = with_llama(cache={"kind": "claim", "size": "50Gi", "access_mode": "ReadWriteOnce"}, **settings)
+    return edited(plan, "ModelServer/llama", "cache", lambda claim: claim["spec"].update(accessModes=[mode]))
+
+
+def budgeted(*, replicas: int | None = None, **budget: Any) -> Plan:
+    """The sound plan with another disruption budget for the model `llama`."""
+    plan = with_llama(replicas=replicas) if replicas else sound()
+
+    def edit(manifest: dict[str, Any]) -> None:
+        manifest["spec"].pop("maxUnavailable")
+        manifest["spec"].update(budget)
+
+    return edited(plan, "ModelServer/llama", "disruption-budget", edit)
+
+
+def second_budget(labels: Mapping[str, str]) -> Part:
+    """Another team's disruption budget for pods in the namespace of the models."""
+    manifest = {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "everything", "namespace": "inference"},
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": dict(labels)}},
+    }
+    return Part("Budgets", "everything", (object_item("budget", "everything", manifest),))
+
+
+def on_spot(notice_seconds: int) -> Plan:
+    """The sound plan with nodes that may be taken back."""
+    node = replace(shape("l4"), notice_seconds=notice_seconds)
+    return replace(sound(), nodes=(node, *sound().nodes[1:]))
 
 
 def put(**values: Any) -> Edit:

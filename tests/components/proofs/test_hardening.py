@@ -175,9 +175,3 @@ def test_a_reference_to_a_secret_is_no_secret() -> None:
 )
 def test_numbers_switches_and_paths_are_no_secrets_whatever_they_are_called(name: str, value: str) -> None:
     assert findings(variable(name, value), "plaintext-secret") == []
-
-
-def test_a_shell_sleep_counts_as_a_native_one() -> None:
-    hook = {"preStop": {"exec": {"command": ["sh", "-c", "sleep 200"]}}}
-    plan = llama(container(put(lifecycle=hook)))
-    assert "preStop sleeps 200 s of a grace period of 120 s" in only(plan, "grace-too-short")[1]

@@ -405,11 +405,11 @@ def test_a_rolling_update_can_always_move(surge: int | None, unavailable: int | 
     assert rolling["maxSurge"] + rolling["maxUnavailable"] > 0
 
 
-@pytest.mark.parametrize("fields", [{"replicas": 2}, {"update": UpdateConfig(max_surge=1)}])
-def test_a_disk_of_one_node_is_refused_for_more_than_one_pod(fields: dict[str, object]) -> None:
-    cache = Claim(kind="claim", size="100Gi", access_mode="ReadWriteOnce")
-    with pytest.raises(ConfigError, match=r'cache\.access_mode: got "ReadWriteOnce" for up to 2 pods'):
-        model_server("chat", server(engine=custom(), cache=cache, **fields))
+@pytest.mark.parametrize(("mode", "noted"), [("ReadWriteOnce", "ReadWriteOnce"), ("ReadWriteMany", None)])
+def test_pods_carry_how_a_claim_of_somebody_else_can_be_mounted(mode: str, noted: str | None) -> None:
+    cache = ExistingClaim(kind="existing-claim", name="models", access_mode=mode)
+    template = manifest(model_server("chat", server(engine=custom(), cache=cache)), "Deployment")["spec"]["template"]
+    assert template["metadata"]["annotations"].get("inference/cache-access-mode") == noted
 
 
 def test_a_single_pod_with_a_disk_of_its_own_is_replaced_without_a_second_one() -> None:

@@ -1,1 +1,0 @@
-"""Whether a model fits the GPUs it is put on."""
