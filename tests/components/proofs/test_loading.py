@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -100,3 +101,25 @@ def test_the_sidecar_of_a_bucket_counts_against_the_node() -> None:
     assert bucket["cpu"] - without["cpu"] == 3000
     assert bucket["memory"] - without["memory"] == 2**30 * 1000
     assert bucket["ephemeral-storage"] == 20 * 2**30 * 1000
+
+
+def _filled(*after: str) -> Plan:
+    """A disk of one node that a Job fills, and a server of which only `after` is said to come before it."""
+    cache = {"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteOnce", "download": {"image": CUSTOM["image"]}}
+    part = serving("big", cache=cache)
+    (job,) = [item.role for item in part.items if item.kind == "Job"]
+    kept = tuple(
+        replace(item, after=tuple(role for role in item.after if role != job or "job" in after))
+        if item.kind == "Deployment"
+        else item
+        for item in part.items
+    )
+    return added(sound(), replace(part, items=kept))
+
+
+def test_a_disk_of_one_node_is_free_again_when_the_job_that_filled_it_is_done() -> None:
+    assert findings(_filled("job"), "volume-of-one-node") == []
+
+
+def test_a_job_that_nobody_waits_for_is_in_the_way() -> None:
+    assert only(_filled(), "volume-of-one-node")[0] == "models.big.cache.access_mode"

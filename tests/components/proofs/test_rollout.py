@@ -236,16 +236,6 @@ def test_both_versions_of_a_server_want_the_same_disk() -> None:
     assert "(1 of Deployment chat-blue, 1 of Deployment chat-green)" in only(plan, "volume-of-one-node")[1]
 
 
-def test_a_job_that_fills_a_disk_before_its_reader_starts_is_no_second_user() -> None:
-    cache = {"kind": "claim", "size": "50Gi", "access_mode": "ReadWriteOnce", "download": {}}
-    plan = exchanged(sound(), "ModelServer/llama", serving("llama", cache=cache))
-    assert findings(plan, "volume-of-one-node") == []
-    part = next(part for part in plan.parts if part.key == "ModelServer/llama")
-    at_once = tuple(replace(item, after=()) if item.kind == "Deployment" else item for item in part.items)
-    told = only(exchanged(plan, "ModelServer/llama", replace(part, items=at_once)), "volume-of-one-node")
-    assert "1 of Job llama-download" in told[1]
-
-
 @pytest.mark.parametrize("mode", ["ReadWriteMany", "ReadOnlyMany"])
 def test_a_volume_of_many_nodes_serves_any_number(mode: str) -> None:
     plan = claimed(mode, replicas=2)
