@@ -1,4 +1,4 @@
-"""How long the steps of a cold start take: rates of storage, sizes of images and weights, what nodes and engines need.
+"""How long the steps of a cold start take: rates of storage, sizes of images, what nodes and engines need.
 
 Every figure is a band of what was published, for machines and disks of every size; what nobody published is unknown.
 """
@@ -42,12 +42,6 @@ def image_bytes(image: str) -> float | None:
     """What a node pulls for an image, compressed; `image` is the last part of its name, without tag."""
     found = (float(row["compressed_gb"]) * _GB for row in rows("image_sizes") if row["image"] == image)
     return next(found, None)
-
-
-@cache
-def weights_bytes(model: str) -> int | None:
-    """Size of a Hub repository's weights as it stores them; `None` for a model that is not in the catalog."""
-    return next((int(row["bytes"]) for row in rows("weights") if row["model"] == model), None)
 
 
 @cache

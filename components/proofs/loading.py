@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..catalog.loading import attaches_hyperdisk_ml, hyperdisk_ml_families, weights_bytes
+from ..catalog.loading import attaches_hyperdisk_ml, hyperdisk_ml_families
+from ..catalog.models import find_model
+from ..fit.weights import checkpoint_bytes
 from ..plan import NodeShape
 from ..quantity import number
 from ..serving.cache import VOLUME
@@ -108,11 +110,13 @@ def estimate(index: Index, pod: Workload) -> ColdStart:
     """The cold start of a pod that serves a model, as far as the plan and the catalog know it."""
     container = pod.containers[0]
     source, throughput = _source(index, pod)
+    demand = pod.part.demands.get(pod.item.role)
+    model = (demand and demand.architecture) or find_model(pod.annotations[MODEL])
     return cold_start(
         image=name_of(container.get("image", "")),
         engine=container["name"],
         source=source,
-        weights_bytes=weights_bytes(pod.annotations[MODEL]),
+        weights_bytes=checkpoint_bytes(model) if model else None,
         throughput_mib=throughput,
     )
 

@@ -109,7 +109,7 @@ class Scheduler:
 
     def _is_bound(self, pod: Workload) -> bool:
         if not self.nodes:
-            return False
+            return self._complete
         keys = selection_keys(pod.spec)
         if COMPUTE_CLASS_LABEL in keys and not any(COMPUTE_CLASS_LABEL in node.labels for node in self.nodes):
             return False  # the class creates its own pools

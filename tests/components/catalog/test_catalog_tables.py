@@ -29,7 +29,6 @@ TABLES = (
     "start_steps",
     "image_sizes",
     "hyperdisk_ml_machines",
-    "weights",
     "models",
     "model_variants",
     "gpu_memory",
