@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import jinja2
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -165,6 +165,8 @@ def in_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     if annotation is str:
         return _text(metadata)
     numbers = {bool: "true or false", int: "whole number", float: "number"}
+    if annotation in (Any, JsonValue):
+        return "any value"
     return numbers[annotation] + _bounds(metadata)
 
 

@@ -15,7 +15,7 @@ from .vllm_model import Json
 
 Endpoint = Annotated[str, patterned(r"^https?://[\w.-]+:\d+(/\S*)?$", "a URL such as http://jaeger.tracing:4317")]
 Origin = Annotated[str, patterned(r"^(\*|https?://[\w.:-]+)$", "`*` or an origin such as https://a.io")]
-Parser = Annotated[str, patterned(r"^[\w.-]+$", "a parser's name such as hermes or llama3_json")]
+Parser = Annotated[str, patterned(r"^\w[\w.-]*$", "a parser's name such as hermes or llama3_json")]
 UrlPath = Annotated[str, patterned(r"^/[^\s,]*$", "a URL path such as /health")]
 Modality = Literal["image", "video", "audio"]
 
