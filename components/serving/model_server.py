@@ -137,10 +137,6 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     )
 
 
-def _most_pods(config: ModelServerConfig) -> int:
-    return config.nodes * _most_replicas(config)
-
-
 def _most_replicas(config: ModelServerConfig) -> int:
     return config.autoscaling.max if config.autoscaling else config.replicas
 

@@ -67,13 +67,19 @@ def _zoned(zone: str) -> Plan:
     return llama(pod(lambda spec: spec["nodeSelector"].update({"topology.kubernetes.io/zone": zone})))
 
 
-def _group() -> Plan:
+def _group(**settings: Any) -> Plan:
     """The sound plan with `llama` over three nodes with two GPUs each."""
-    return with_llama(on=("l4-pair",), engine=VLLM, gpus=2, nodes=3)
+    return with_llama(on=("l4-pair",), engine=VLLM, gpus=2, nodes=3, **settings)
 
 
 def _size(pods: int) -> Edit:
     return lambda manifest: manifest["spec"]["leaderWorkerTemplate"].update(size=pods)
+
+
+def _sliced(plan: Plan) -> Plan:
+    """The plan on nodes whose GPUs are MIG slices."""
+    slices = {"cloud.google.com/gke-gpu-partition-size": "3g.20gb"}
+    return replace(plan, nodes=tuple(replace(node, labels={**node.labels, **slices}) for node in plan.nodes))
 
 
 def _worker_as_root(manifest: dict[str, Any]) -> None:
@@ -201,18 +207,28 @@ CASES = (
         lambda: with_llama(on=("l4",), engine=VLLM, gpus=1, nodes=2),
     ),
     Case(
+        "volume-of-one-node",
+        lambda: _group(cache={"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteOnce"}),
+        lambda: _group(cache={"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany"}),
+    ),
+    Case(
+        "update-never-ends",
+        lambda: with_llama(on=("l4-pair",), engine=VLLM, gpus=2, nodes=4, update={"max_surge": 1}),
+        lambda: with_llama(on=("l4-pair",), engine=VLLM, gpus=2, nodes=4),
+    ),
+    Case(
         "runs-as-root",
         lambda: edited(_group(), "ModelServer/llama", "leader-worker-set", _worker_as_root),
         _group,
     ),
     Case(
         "sharded-mig-slices",
-        lambda: with_llama(on=("sliced",), engine=VLLM, gpus=2, resources={"memory": "8Gi"}),
-        lambda: with_llama(on=("sliced",), engine=VLLM, gpus=1, resources={"memory": "8Gi"}),
+        lambda: _sliced(with_llama(on=("l4-pair",), engine=VLLM, gpus=2)),
+        lambda: _sliced(with_llama(on=("l4-pair",), engine=VLLM, gpus=1)),
     ),
     Case(
         "sharded-mig-slices",
-        lambda: with_llama(on=("sliced",), engine=VLLM, gpus=1, nodes=2, resources={"memory": "8Gi"}),
+        lambda: _sliced(with_llama(on=("l4",), engine=VLLM, gpus=1, nodes=2)),
         lambda: with_llama(on=("l4",), engine=VLLM, gpus=1, nodes=2),
     ),
     Case("gpu-request-limit", lambda: llama(_gpus(1, 2)), lambda: llama(_gpus("1", 1))),

@@ -36,12 +36,6 @@ POOLS: Mapping[str, Mapping[str, Any]] = {
         "nodes": {"max": 2},
         "sharing": {"kind": "time-sharing", "clients": 4},
     },
-    "sliced": {
-        "accelerator": "nvidia-tesla-a100",
-        "machine_type": "a2-highgpu-1g",
-        "partition": "3g.20gb",
-        "nodes": {"max": 2},
-    },
 }
 TGI = {"kind": "tgi", "version": "sha-db931fc"}
 VLLM = {"kind": "vllm"}

@@ -19,7 +19,6 @@ from components.rollout.canary import CanaryRollout
 from components.rollout.model import ModelConfig, model, scrape_targets
 from components.rollout.variant import Variant
 from components.scaling.autoscaler import AutoscalingConfig
-from components.serving.cache import Claim
 from components.serving.site import Site
 from components.serving.tgi import TgiEngine
 from components.serving.vllm import VllmEngine
@@ -215,10 +214,6 @@ def test_a_group_can_be_kept_in_one_place_of_its_own(pairs: Site) -> None:
             "and up to 2 replicas would each need one to itself, of 1 pools",
         ),
         ({"labels": {"inference/role": "x"}}, "labels.inference/role: is ours"),
-        (
-            {"cache": Claim(kind="claim", size="1Ti", access_mode="ReadWriteOnce")},
-            'cache.access_mode: got "ReadWriteOnce" for up to 2 pods',
-        ),
         (
             {"engine": VllmEngine(kind="vllm", data_parallel_size=2)},
             "engine.data_parallel_size: got 2 for a replica of 2 nodes",
