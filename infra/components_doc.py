@@ -167,6 +167,8 @@ def in_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     if annotation is JsonValue:
         return "anything"
     numbers = {bool: "true or false", int: "whole number", float: "number"}
+    if annotation in (Any, JsonValue):
+        return "any value"
     return numbers[annotation] + _bounds(metadata)
 
 

@@ -6,13 +6,13 @@ load.py, pooler.py). A flag that an older release lacks is refused for it by the
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from ..config import Config, Count, Flag, HubId, Integer, Revision, patterned
 
-Json = dict[str, JsonValue]
+Json = dict[str, Any]
 """A flag's JSON, as vLLM reads it."""
 ServedName = Annotated[str, patterned(r"^[\w.:/@+-]+$", "a name without spaces, such as llama-3.1-8b")]
 Quantization = Literal[
