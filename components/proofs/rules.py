@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ..plan import Plan
-from . import capacity, gpus, hardening, images, names, scheduling, services, traffic
+from . import capacity, gpus, hardening, images, names, quota, scheduling, services, traffic
 from .finding import Finding
 from .index import Index
 from .rule import Rule
 
-_MODULES = (names, scheduling, gpus, capacity, services, traffic, hardening, images)
+_MODULES = (names, scheduling, gpus, capacity, quota, services, traffic, hardening, images)
 RULES: Mapping[str, Rule] = MappingProxyType({rule.id: rule for module in _MODULES for rule in module.RULES})
 """Every rule by its id, in the order they are told where the plan does not decide."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import floor
 from typing import Any
 
-from ..errors import MisfitError
+from ..errors import MisfitError, Problem
 from ..manifest import without_none
 from ..plan import GPU, NodeShape
 from ..quantity import GIB, number
@@ -120,6 +120,10 @@ def _container(
         **launch.env,
         **config.env,
     }
+    handed = token if token and launch.token_env else None
+    _refuse_twice(config, launch.token_env if handed else "")
+    for name in (*config.secret_env, *([launch.token_env] if handed else [])):
+        variables.pop(name, None)  # what the engine sets is overridden, as `env` overrides it
     env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in variables.items()]
     read_only = isinstance(config.cache, ExistingClaim) and config.cache.access_mode == "ReadOnlyMany"
     mounts: list[dict[str, Any]] = [
@@ -131,9 +135,9 @@ def _container(
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}}
         for name, secret in config.secret_env.items()
     ]
-    if token and launch.token_env:
-        env.append(token.variable(launch.token_env))
-        mounts += token.mounts
+    if handed:
+        env.append(handed.variable(launch.token_env))
+        mounts += handed.mounts
     return without_none(
         name=launch.container,
         image=launch.image,
@@ -160,9 +164,27 @@ def _container(
     )
 
 
+def _refuse_twice(config: ModelServerConfig, token_env: str) -> None:
+    """The API server refuses a container that names a variable twice, where it merges lists by name."""
+    fields = {"env": config.env, "secret_env": config.secret_env}
+    problems = [
+        Problem((field, token_env), "hf_token sets it already; remove one of them")
+        for field, names in fields.items()
+        if token_env in names
+    ]
+    problems += [
+        Problem(("secret_env", name), "env sets it already; remove one of them")
+        for name in config.secret_env
+        if name in config.env
+    ]
+    MisfitError.raise_all(problems)
+
+
 def _resources(config: ModelServerConfig, nodes: tuple[NodeShape, ...]) -> dict[str, Any]:
     gpus = gpus_of(config, nodes)
     cpu, memory = default_resources(nodes, gpus)
+    if (limit := config.resources.cpu_limit) and number(limit) < number(cpu):
+        cpu = limit  # a request above its limit is refused
     requests: dict[str, Any] = {"cpu": config.resources.cpu or cpu, "memory": config.resources.memory or memory}
     limits: dict[str, Any] = {"memory": requests["memory"]}
     if number(config.shared_memory) > number(requests["memory"]):

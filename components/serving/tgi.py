@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ..catalog import images, metrics
-from ..config import Config, Count, Flag, Image, Number, Seconds, Size, patterned
+from ..config import MAX_PORT, Config, Count, Flag, Image, Number, Seconds, Size, patterned
 from ..errors import MisfitError, Problem
 from .engine import Launch, Probe, Security
 
@@ -87,7 +87,7 @@ class TgiEngine(Config):
     ] = ()
     """Origins browsers may call from; `*` alone allows all. Omitted: none."""
     otlp_endpoint: (
-        Annotated[str, patterned(r"^https?://[\w.-]+:\d+$", "a URL such as http://jaeger.tracing:4317")] | None
+        Annotated[str, patterned(r"^https?://[\w.-]+:\d{1,5}$", "a URL such as http://jaeger.tracing:4317")] | None
     ) = None
     """Trace collector, OTLP over gRPC, such as http://jaeger.tracing:4317. Omitted: no traces."""
     otlp_service_name: Annotated[str, patterned(r"^[\w.-]+$", "letters, digits, dots and dashes")] | None = None
@@ -112,6 +112,8 @@ class TgiEngine(Config):
             yield Problem(
                 ("max_total_tokens",), f"got {lower}; must be at most max_batch_total_tokens, which is {upper}"
             )
+        if (endpoint := self.otlp_endpoint) and not 1 <= int(endpoint.rpartition(":")[2]) <= MAX_PORT:
+            yield Problem(("otlp_endpoint",), f'got "{endpoint}"; its port must be 1 to {MAX_PORT}')
         if "*" in self.cors_allow_origin and len(self.cors_allow_origin) > 1:
             yield Problem(("cors_allow_origin",), "`*` allows every origin already; write it alone")
 
