@@ -103,15 +103,15 @@ def _field(field: FieldInfo) -> Kind:
 
 
 def models_below(model: Model) -> list[Model]:
-    """A model and every model below it."""
+    """Every model below one and the model itself, each after those that are below it."""
     found: dict[Model, None] = {}
 
     def visit(kind: Kind) -> None:
         for one in kind.models:
             if one not in found:
-                found[one] = None
                 for below in fields_of(one).values():
                     visit(below)
+                found[one] = None
         for part in (kind.key, kind.item):
             if part is not None:
                 visit(part)

@@ -10,11 +10,13 @@ from datetime import date
 from pathlib import Path as FilePath
 from typing import Any
 
-from components.errors import Path, Problem
+from components.errors import ConfigError, Path, Problem
 from components.plan import Plan
 from components.proofs.finding import Finding
+from infra.environment import Environment
 from infra.environments import load
-from infra.prove import Verdict, prove_environment
+from infra.planning import planned
+from infra.prove import prove_environment
 from infra.stackfile import StackError
 from infra.yaml_text import to_yaml
 
@@ -53,11 +55,11 @@ class Checked:
 
     def lines(self) -> list[str]:
         """What it refuses, a line each."""
-        return [*(str(problem) for problem in self.problems), *(f"[{one.rule}] {one.path} {one.message}" for one in self.findings)]
+        return [str(entry) for entry in (*self.problems, *self.findings)]
 
 
 def check(values: Mapping[str, Any]) -> Checked:
-    """Check a stack."""
+    """Check a stack, from its file on."""
     with tempfile.TemporaryDirectory() as folder:
         path = FilePath(folder) / "Pulumi.generated.yaml"
         path.write_text(stack_text(values), encoding="utf-8")
@@ -65,9 +67,13 @@ def check(values: Mapping[str, Any]) -> Checked:
             loaded = load(path, None)
         except StackError as error:
             return Checked(None, tuple(problem for _, problem in error.problems))
-        verdict: Verdict = prove_environment("generated", loaded.plan, loaded.environment.policy.waive, TODAY)
+    return _proved(loaded.environment, loaded.plan)
+
+
+def _proved(environment: Environment, plan: Plan) -> Checked:
+    verdict = prove_environment("generated", plan, environment.policy.waive, TODAY)
     waived = any(one.finding.severity == "error" for one in verdict.waived)
-    return Checked(loaded.plan, (), verdict.errors, waived)
+    return Checked(plan, (), verdict.errors, waived)
 
 
 def stack_text(values: Mapping[str, Any]) -> str:
@@ -80,7 +86,10 @@ def repaired(values: Mapping[str, Any]) -> dict[str, Any]:
     """The same with what `check` refuses taken out, as long as there is something."""
     rest = deepcopy(dict(values))
     for _ in range(_ROUNDS):
-        checked = check(rest)
+        try:
+            checked = _proved(*planned(rest, "generated", SECRETS))
+        except ConfigError as error:
+            checked = Checked(None, error.problems)
         if checked.accepts or not any([_cut(rest, path) for path in sorted(set(checked.paths), key=len, reverse=True)]):
             break
     return rest

@@ -1,0 +1,174 @@
+"""A run: generated environments, each judged by `check` and by the API server, and every disagreement between them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from components.errors import Path
+from components.proofs.workload import place
+
+from ..place import REPOSITORY
+from .faults import ANY, changes, faults, with_fault
+from .judge import Judge, Judgement
+from .stacks import Draw, environments
+from .values import legal
+from .verdict import Checked, check, repaired, stack_text
+
+FOLDER = REPOSITORY / "out" / "fuzz"
+"""Where a stack is kept that the two disagree about."""
+_SETTINGS = settings(
+    max_examples=2,  # the simplest environment, and one of the seed's; more would be the second with small changes
+    database=None,
+    deadline=None,
+    phases=(Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+    print_blob=False,
+)
+
+
+class Disagreement(AssertionError):
+    """`check` and the API server disagree about an environment."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has judged.
+
+    Attributes:
+        seen: environments so far, so that none is judged twice.
+        counts: environments, objects, pods; what was accepted and refused.
+        kinds: kinds whose definition could not be had here.
+        fields: places of accepted environments, by model and field.
+    """
+
+    seen: set[str] = field(default_factory=set)
+    counts: Counter[str] = field(default_factory=Counter)
+    kinds: set[str] = field(default_factory=set)
+    fields: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def lines(self) -> list[str]:
+        """The sum, for people."""
+        count = self.counts
+        share = 100 * count["accepted"] // max(1, count["environments"])
+        return [
+            f"{count['environments']} random environments: check accepts {count['accepted']} ({share} %) and refuses "
+            f"{count['refused']}, {count['refused with a plan']} of these with a plan",
+            f"{count['objects']} objects and {count['pods']} pods of them, judged by the API server; "
+            f"{count['elsewhere']} cloud resources and charts, which it does not judge",
+            f"{count['refused by both']} environments refused by both, no disagreements",
+        ]
+
+
+@st.composite
+def cases(draw: Draw) -> dict[str, Any]:
+    """Environments of which about half are right: repaired, repaired and then changed, or as they were drawn.
+
+    A change breaks the type of a field, or sets it to a legal value that need not fit the others.
+    """
+    values = draw(environments())
+    way = draw(st.integers(0, 9))
+    if way == 9:
+        return values
+    values = repaired(values)
+    if way < 5:
+        return values
+    for _ in range(draw(st.integers(1, 3))):
+        if possible := faults(values) if way < 7 else changes(values):
+            limit = draw(st.sampled_from(sorted({fault.limit for fault in possible})))
+            fault = draw(st.sampled_from([fault for fault in possible if fault.limit == limit]))
+            values = with_fault(values, fault if fault.value is not ANY else fault._replace(value=draw(legal(fault.kind))))
+    return values
+
+
+def compare(values: Mapping[str, Any], judge: Judge, tally: Tally | None = None) -> None:
+    """Ask both about one environment.
+
+    Raises:
+        Disagreement: with the reasons of both, when `check` accepts what the API server refuses, when it refuses one
+            thing and is silent about another that the API server refuses, or when it refuses a place that is none.
+    """
+    counts = tally.counts if tally else Counter()
+    counts["environments"] += 1
+    checked = check(values)
+    counts["accepted" if checked.accepts else "refused"] += 1
+    if checked.plan is None:
+        lost = [path for path in checked.paths if not _is_place(values, path)]
+        _agree(values, checked, [f"check refuses {path}, which is no place of the stack" for path in lost])
+        return
+    judgement = judge.judge(checked.plan)
+    counts.update(objects=judgement.objects, pods=judgement.pods, elsewhere=judgement.elsewhere)
+    if tally:
+        tally.kinds |= judgement.unserved
+    if not checked.accepts:
+        counts.update({"refused with a plan": 1, "refused by both": int(bool(judgement.refused))})
+    if not checked.waived:
+        _agree(values, checked, _untold(checked, judgement))
+
+
+def search(
+    judge: Judge, count: int, *, first: int = 0, tally: Tally, strategy: st.SearchStrategy[dict[str, Any]] | None = None
+) -> None:
+    """Generate environments and ask both about each, until they disagree.
+
+    Args:
+        judge: the API server.
+        count: how many environments.
+        first: the first environment's seed; the next ones follow it.
+        tally: what is counted, and which environments were judged before.
+        strategy: where environments come from. Omitted: `cases()`.
+
+    Raises:
+        Disagreement: the smallest environment that they disagree about, as far as Hypothesis finds one.
+    """
+
+    def ask(values: dict[str, Any]) -> None:
+        name = repr(values)
+        if name not in tally.seen:
+            compare(values, judge, tally)
+            tally.seen.add(name)  # only now: one that failed must fail again when Hypothesis comes back to it
+
+    number = first
+    while len(tally.seen) < count:
+        asked: Callable[[], None] = seed(number)(_SETTINGS(given(strategy if strategy is not None else cases())(ask)))
+        try:
+            asked()
+        except Disagreement as error:
+            error.add_note(f"reproduce: FUZZ_SEED={number} FUZZ_COUNT=1 make fuzz")
+            raise
+        number += 1
+
+
+def _agree(values: Mapping[str, Any], checked: Checked, reasons: list[str]) -> None:
+    if not reasons:
+        return
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / "Pulumi.disagreement.yaml"
+    path.write_text(stack_text(values), encoding="utf-8")
+    told = "accepts it" if checked.accepts else "refuses " + "; ".join(checked.lines())
+    raise Disagreement(f"{path} (infra check --stack {path})\ncheck {told}\n" + "\n".join(reasons))
+
+
+def _untold(checked: Checked, judgement: Judgement) -> list[str]:
+    """What the API server refuses of components that no finding is about."""
+    found = {path[:2] for path in checked.paths}
+    return [
+        f"the API server refuses {refusal}"
+        for refusal in judgement.refused
+        if not {place(refusal.part)[:2], ("namespaces", refusal.item.namespace)} & found
+    ]
+
+
+def _is_place(values: Any, path: Path) -> bool:
+    """Whether a path leads to something in a stack, or to something that is missing in what is there."""
+    for number, step in enumerate(path):
+        try:
+            values = values[step]
+        except (KeyError, IndexError, TypeError):
+            return number >= len(path) - 1 or not isinstance(values, dict | list)
+    return bool(path)
