@@ -63,6 +63,8 @@ def faults_at(site: Site) -> Iterator[Fault]:
             yield Fault(path, limit, kind, value, site.is_key)
         if limit == "min_length" and kind.sort in ("tuple", "dict"):
             yield Fault(path, limit, kind, [] if kind.sort == "tuple" else {})
+    if kind.sort == "literal" and len(kind.words) > 1:
+        yield Fault(path, "words", kind, "Other")
     if not site.is_key:
         for other in _OTHERS[kind.sort]:
             yield Fault(path, "type", kind, other)

@@ -295,7 +295,10 @@ _OVERRIDES: Mapping[str, Callable[[Author, Mapping[str, Any]], Any]] = {
     "Environment.node_pools": _pool,
     "Nodes.min": _of(0, 1),
     "ComputeClassConfig.priorities": _choices,
-    **{f"AddonsConfig.{name}": _of("present", "install") for name in ("istio", "external_secrets", "prometheus_operator")},
+    **{
+        f"AddonsConfig.{name}": _of("present", "install")
+        for name in ("istio", "external_secrets", "prometheus_operator")
+    },
     "AddonsConfig.secrets_store_csi": _of("present"),
     "MetricsAdapterConfig.kind": _of("prometheus-adapter", "prometheus-adapter", "stackdriver"),
     "CustomEngine.image": _of(*_IMAGES),

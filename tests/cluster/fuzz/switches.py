@@ -12,7 +12,6 @@ from unittest.mock import patch
 from pydantic_core import SchemaValidator
 
 from components.proofs import rules
-from components.proofs.rules import RULES
 from infra.environment import Environment
 import infra.prove
 
@@ -65,7 +64,7 @@ def without_function(name: str) -> Iterator[None]:
 @contextmanager
 def without_rule(name: str) -> Iterator[None]:
     """The proofs without one rule."""
-    rest = MappingProxyType({rule: made for rule, made in RULES.items() if rule != name})
+    rest = MappingProxyType({rule: made for rule, made in rules.RULES.items() if rule != name})
     with patch.object(rules, "RULES", rest), patch.object(infra.prove, "RULES", rest):
         yield
 

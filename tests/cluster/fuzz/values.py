@@ -136,7 +136,7 @@ def _wrong(kind: Kind, limit: str) -> Iterator[Any]:
             yield from _of_length(kind, 1000, {"max_length"})
         case "min_length", "str":
             yield ""
-        case ("pattern" | "function"), "str":
+        case (("pattern" | "function"), "str"):
             yield from _ODD
             for text in _SHORT:
                 yield from (f"{text}{end}" for end in _ENDS)

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.manifest import object_item
 from components.plan import Part, Plan
-from components.tenancy.namespace import NamespaceConfig, namespace
+from components.tenancy.namespace import NamespaceConfig, QuotaConfig, namespace
 
 from .plans import (
     COLORS,
@@ -53,6 +53,11 @@ def _destination(edit: Edit) -> Plan:
         "virtual-service",
         lambda manifest: edit(manifest["spec"]["http"][0]["route"][0]["destination"]),
     )
+
+
+def _with_quota(**quota: Any) -> Plan:
+    config = NamespaceConfig(pod_security="baseline", quota=QuotaConfig(**quota))
+    return exchanged(sound(), "Namespace/inference", namespace("inference", config, path=("namespaces", "inference")))
 
 
 def _zoned(zone: str) -> Plan:
@@ -131,6 +136,7 @@ CASES = (
         lambda: with_llama(autoscaling={"min": 1, "max": 3, "cpu_percent": 80}),
         lambda: with_llama(autoscaling={"min": 1, "max": 2, "cpu_percent": 80}),
     ),
+    Case("quota-too-small", lambda: _with_quota(gpus=0), lambda: _with_quota(gpus=9, memory="1Ti")),
     Case(
         "daemonset-misses-pool",
         lambda: edited(sound(), "DcgmExporter/dcgm-exporter", "daemon-set", pod(drop("tolerations"))),
