@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import random
-import re._constants as codes  # type: ignore[import-untyped]  # how Python itself reads a pattern
-import re._parser as parser  # type: ignore[import-untyped]
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+codes: Any = importlib.import_module("re._constants")
+parser: Any = importlib.import_module("re._parser")
+"""How Python itself reads a pattern; without types."""
 _MOST = 8
 """Repetitions beyond what a pattern asks for."""
 

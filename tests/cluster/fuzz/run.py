@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from components.errors import Path
 from components.proofs.workload import place
-
 from infra.environment import Environment
 
 from ..place import REPOSITORY
@@ -35,7 +34,7 @@ _SETTINGS = settings(
 )
 
 
-class Disagreement(AssertionError):
+class DisagreementError(AssertionError):
     """`check` and the API server disagree about an environment."""
 
 
@@ -60,11 +59,11 @@ class Tally:
         count = self.counts
         share = 100 * count["accepted"] // max(1, count["environments"])
         return [
-            f"{count['environments']} random environments: check accepts {count['accepted']} ({share} %) and refuses "
-            f"{count['refused']}, {count['refused with a plan']} of these with a plan",
-            f"{count['objects']} objects and {count['pods']} pods of them, judged by the API server; "
+            f"{count['environments']} random environments, {share} % of them accepted by check",
+            f"{count['objects']} objects and {count['pods']} pods judged by the API server",
             f"{count['elsewhere']} cloud resources and charts, which it does not judge",
-            f"{count['refused by both']} environments refused by both, no disagreements",
+            f"{count['refused with a plan']} environments that only the proofs refuse",
+            f"{count['refused by both']} environments that both refuse",
         ]
 
 
@@ -74,7 +73,7 @@ def cases(draw: Draw) -> dict[str, Any]:
 
     A change breaks the type of a field, or sets it to a legal value that need not fit the others.
     """
-    values = draw(environments())
+    values: dict[str, Any] = draw(environments())
     way = draw(st.integers(0, 9))
     if way == 9:
         return values
@@ -95,8 +94,8 @@ def compare(values: Mapping[str, Any], judge: Judge, tally: Tally | None = None)
     """Ask both about one environment.
 
     Raises:
-        Disagreement: with the reasons of both, when `check` accepts what the API server refuses, when it refuses one
-            thing and is silent about another that the API server refuses, or when it refuses a place that is none.
+        DisagreementError: with the reasons of both, when `check` accepts what the API server refuses, when it refuses
+            one thing and is silent about another that the API server refuses, or when it refuses no place of the stack.
     """
     counts = tally.counts if tally else Counter()
     counts["environments"] += 1
@@ -146,7 +145,7 @@ def search(
         strategy: where environments come from. Omitted: `cases()`.
 
     Raises:
-        Disagreement: the smallest environment that they disagree about, as far as Hypothesis finds one.
+        DisagreementError: the smallest environment that they disagree about, as far as Hypothesis finds one.
     """
 
     def ask(values: dict[str, Any]) -> None:
@@ -160,7 +159,7 @@ def search(
         asked: Callable[[], None] = seed(number)(_SETTINGS(given(strategy if strategy is not None else cases())(ask)))
         try:
             asked()
-        except Disagreement as error:
+        except DisagreementError as error:
             error.add_note(f"reproduce: FUZZ_SEED={number} FUZZ_COUNT=1 make fuzz")
             raise
         number += 1
@@ -173,7 +172,7 @@ def _agree(values: Mapping[str, Any], checked: Checked, reasons: list[str]) -> N
     path = FOLDER / "Pulumi.disagreement.yaml"
     path.write_text(stack_text(values), encoding="utf-8")
     told = "accepts it" if checked.accepts else "refuses " + "; ".join(checked.lines())
-    raise Disagreement(f"{path} (infra check --stack {path})\ncheck {told}\n" + "\n".join(reasons))
+    raise DisagreementError(f"{path} (infra check --stack {path})\ncheck {told}\n" + "\n".join(reasons))
 
 
 def _untold(checked: Checked, judgement: Judgement) -> list[str]:
@@ -190,5 +189,6 @@ def _is_place(values: Mapping[str, Any], path: Path) -> bool:
     """Whether a path leads into a section, and to an entry of it where those have names."""
     kind = fields_of(Environment).get(str(path[0])) if path else None
     section = values.get(str(path[0])) if path else None
-    has_names = kind is not None and kind.sort == "dict" and isinstance(section, dict)
-    return bool(path) and (not has_names or len(path) == 1 or path[1] in section)
+    if kind is None or kind.sort != "dict" or not isinstance(section, dict) or len(path) == 1:
+        return bool(path)
+    return path[1] in section

@@ -11,9 +11,9 @@ from unittest.mock import patch
 
 from pydantic_core import SchemaValidator
 
+import infra.prove
 from components.proofs import rules
 from infra.environment import Environment
-import infra.prove
 
 from .fields import Kind, Model, models_below
 

@@ -20,7 +20,7 @@ from .checks import BASE, FAULTS, SWITCHES, all_checks, functions, limits, notic
 from .faults import Fault, faults_at, with_fault
 from .fields import sites
 from .judge import Judge
-from .run import Disagreement, Tally, compare, good
+from .run import DisagreementError, Tally, compare, good
 from .switches import without_rule
 
 _ENVIRONMENTS = 40
@@ -70,7 +70,7 @@ def test_without_a_function_that_refuses_settings_they_disagree(name: str, judge
     compare(BASE, judge)
     for values in FAULTS[name]:
         compare(values, judge)
-        with SWITCHES.get(name, lambda: without(name))(), pytest.raises(Disagreement, match="accepts it"):
+        with SWITCHES.get(name, lambda: without(name))(), pytest.raises(DisagreementError, match="accepts it"):
             compare(values, judge)
         JUDGED["checks switched off, each missed by the API server's verdict"] += 1
 
@@ -101,7 +101,7 @@ def _broken(environments: list[dict[str, Any]], annotation: Any, limit: str) -> 
 
 
 def _expect(judge: Judge, broken: list[dict[str, Any]], name: str) -> None:
-    """With the check they agree; without it, and what stands behind it, they disagree about one of some environments."""
+    """With the check they agree; without it, and what stands behind it, they disagree about some environment."""
     assert broken, f"no environment has a field for {name}"
     compare(broken[0], judge)
     with ExitStack() as switched:
@@ -115,7 +115,7 @@ def _expect(judge: Judge, broken: list[dict[str, Any]], name: str) -> None:
 def _disagree(judge: Judge, values: dict[str, Any]) -> bool:
     try:
         compare(values, judge, Tally())
-    except Disagreement as error:
+    except DisagreementError as error:
         return "check accepts it" in str(error)
     except (ValueError, KeyError, TypeError, OverflowError):
         return False  # what the builders made of a value that should not have reached them

@@ -1,4 +1,4 @@
-"""Whole environments, generated: what `check` accepts the API server accepts, and what that refuses `check` has refused."""
+"""Whole environments, generated: `check` accepts only what the API server accepts, object by object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values for every kind of field: legal ones up to their edges, and illegal ones, told apart by the limit they break."""
+"""Values for every kind of field: legal ones up to their edges, and illegal ones by the limit they break."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from .fields import Kind
 from .patterns import some_texts
 
 _TEXTS = (
-    "x", "", "team-a", "Some words.", "/some/path", "0", "yes", "1e3", "~", "a\nb\n", " a ", "é", "\U0001f600", "$(HOME)",
-    "--flag=1", "{}", "#", ": ", "%", "\t", '"', "\\", "'", "a" * 300, "\ufeff", "\x7f", "\x85", "\x01", "\u2028",
+    "x", "", "team-a", "Some words.", "/some/path", "0", "yes", "1e3", "~", "a\nb\n", " a ", "é", "\U0001f600",
+    "$(HOME)", "--flag=1", "{}", "#", ": ", "%", "\t", '"', "\\", "'", "a" * 300, "\ufeff", "\x7f", "\x85", "\x01",
+    "\u2028",
 )  # fmt: skip
 _MOST = 2**31 - 1
 """The largest number Kubernetes keeps in most of its fields."""

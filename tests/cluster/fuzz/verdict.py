@@ -1,4 +1,4 @@
-"""What `infra check` says of a stack, in this process, by the way the command goes: file, loader, models, plan, proofs."""
+"""What `infra check` says of a stack, in this process and by the command's own way: file, models, plan, proofs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Checked:
     @property
     def paths(self) -> list[Path]:
         """Where it refuses something."""
-        return [entry.path for entry in (*self.problems, *self.findings)]
+        return [problem.path for problem in self.problems] + [finding.path for finding in self.findings]
 
     def lines(self) -> list[str]:
         """What it refuses, a line each."""
@@ -90,7 +90,8 @@ def repaired(values: Mapping[str, Any]) -> dict[str, Any]:
             checked = _proved(*planned(rest, "generated", SECRETS))
         except ConfigError as error:
             checked = Checked(None, error.problems)
-        if checked.accepts or not any([_cut(rest, path) for path in sorted(set(checked.paths), key=len, reverse=True)]):
+        cuts = [_cut(rest, path) for path in sorted(set(checked.paths), key=len, reverse=True)]
+        if not any(cuts):
             break
     return rest
 
