@@ -20,7 +20,7 @@ from .fields import Kind, kinds_below
 from .switches import without_function, without_limit
 
 TABLE = HERE / "fuzz" / "checks.tsv"
-_RAISED = ("Problem", "MisfitError", "ConfigError")
+_RAISED = ("Problem", "MisfitError", "ConfigError", "raise_all")
 _NO_CHECKS = ("errors.py", "wording.py", "resources.py")
 _OF_INFRA = ("environment", "references", "validate")
 """Modules of `infra` that judge settings; the others judge the file they are in."""

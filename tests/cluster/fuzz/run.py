@@ -16,7 +16,7 @@ from infra.environment import Environment
 
 from ..place import REPOSITORY
 from .faults import ANY, changes, faults, with_fault
-from .fields import fields_of
+from .fields import fields_of, sites
 from .judge import Judge, Judgement
 from .stacks import Draw, environments
 from .values import legal
@@ -46,7 +46,7 @@ class Tally:
         seen: environments so far, so that none is judged twice.
         counts: environments, objects, pods; what was accepted and refused.
         kinds: kinds whose definition could not be had here.
-        fields: places of accepted environments, by model and field.
+        fields: how many values each field had, by model and field.
     """
 
     seen: set[str] = field(default_factory=set)
@@ -99,6 +99,8 @@ def compare(values: Mapping[str, Any], judge: Judge, tally: Tally | None = None)
     """
     counts = tally.counts if tally else Counter()
     counts["environments"] += 1
+    if tally:
+        tally.fields.update((site.owner.__name__, site.field) for site in sites(values, Environment))
     checked = check(values)
     counts["accepted" if checked.accepts else "refused"] += 1
     if checked.plan is None:
