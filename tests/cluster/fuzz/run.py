@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from components.errors import Path
 from components.proofs.workload import place
+from components.tenancy.namespace import NamespaceConfig, QuotaConfig
 from infra.environment import Environment
 
 from ..place import REPOSITORY
@@ -71,15 +72,18 @@ class Tally:
 def cases(draw: Draw) -> dict[str, Any]:
     """Environments of which about half are right: repaired, repaired and then changed, or as they were drawn.
 
-    A change breaks the type of a field, or sets it to a legal value that need not fit the others.
+    A change breaks the type of a field, or sets it to a legal value that need not fit the others; or a namespace gets
+    a quota and a Pod Security level that its pods need not fit.
     """
     values: dict[str, Any] = draw(environments())
     way = draw(st.integers(0, 9))
     if way == 9:
         return values
     values = repaired(values)
-    if way < 5:
+    if way < 4:
         return values
+    if way == 4:
+        return _narrowed(draw, values)
     for _ in range(draw(st.integers(1, 3))):
         if possible := faults(values) if way < 7 else changes(values):
             limit = draw(st.sampled_from(sorted({fault.limit for fault in possible})))
@@ -87,6 +91,18 @@ def cases(draw: Draw) -> dict[str, Any]:
             values = with_fault(
                 values, fault if fault.value is not ANY else fault._replace(value=draw(legal(fault.kind)))
             )
+    return values
+
+
+def _narrowed(draw: Draw, values: dict[str, Any]) -> dict[str, Any]:
+    """An environment whose namespaces enforce a level and a quota, whatever runs in them."""
+    spaces = dict.fromkeys(model.get("namespace", "inference") for model in values.get("models", {}).values())
+    kinds = fields_of(NamespaceConfig)
+    amounts = fields_of(QuotaConfig)
+    for space in spaces:
+        quota = {name: draw(legal(kind)) for name, kind in amounts.items() if draw(st.booleans())}
+        narrow = {"pod_security": draw(legal(kinds["pod_security"])), "quota": quota}
+        values = {**values, "namespaces": {**values.get("namespaces", {}), space: narrow}}
     return values
 
 
