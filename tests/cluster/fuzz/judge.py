@@ -20,6 +20,7 @@ from components.plan import Item, Part, Plan
 from components.tenancy.pod_security import ENFORCE, LEVELS
 
 from ..api import Api, ApiError, until
+from ..deploy import KEEP
 from ..environments import manifest
 
 _PREFIX = "fuzz"
@@ -165,7 +166,11 @@ _LAX = {"name": "lax", "image": "example.com/lax"}
 
 
 def _namespace(name: str, level: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {ENFORCE: level}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {ENFORCE: level, KEEP: "true"}},
+    }
 
 
 def _pod(spec: Mapping[str, Any], about: Mapping[str, Any], namespace: str) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from infra.environment import Environment
 
 from ..api import Api
 from ..conftest import JUDGED
+from ..deploy import apply_plan
 from .fields import fields_of, models_below
 from .judge import Judge
-from .run import Tally, search
+from .run import Tally, good, search
+from .verdict import check
 
 _COUNT = int(os.environ.get("FUZZ_COUNT", "300"))
 _SEED = int(os.environ.get("FUZZ_SEED", "0"))
@@ -44,3 +46,10 @@ def test_check_and_the_api_server_agree_about_generated_environments(api: Api) -
         assert sorted(every - tally.fields.keys()) == [], "never generated"
     if tally.kinds:
         pytest.skip(f"not judged, their definition is not here (make crds, or CRDS_DIR): {', '.join(tally.kinds)}")
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_real_deployment_is_taken_as_the_dry_run_was(number: int, empty: Api) -> None:
+    plan = check(good(number + 1)[-1]).plan
+    assert plan is not None
+    assert apply_plan(empty, plan)
