@@ -156,7 +156,7 @@ FAULTS: Mapping[str, tuple[dict[str, Any], ...]] = {
     "components.serving.custom:ProbeConfig._acts_in_time": (_model(engine=_CUSTOM | {"probes": _PROBES}),),
     "components.serving.custom:CustomEngine._fields_fit": (_model(engine=_CUSTOM | {"scratch": ["/a", "/a"]}),),
     "components.serving.tgi:TgiEngine._fields_fit": (_model(engine=_TGI),),
-    "components.serving.pod:_refuse_twice": (_model(env={"A": "b"}, secret_env={"A": _KEY}),),
+    "components.serving.pod:_refuse_twice": (_model(secret_env={"HF_TOKEN": _KEY}, hf_token={"kind": "secret"}),),
     "components.tenancy.priority_class:priority_class": (_changed("priority_classes", {"system-a": {"value": 1}}),),
     "components.traffic.virtual_service:HeaderMatch._one_way": (_changed("traffic", {"chat": {"rules": _HEADERS}}),),
     "infra.references:_model": (_model(priority_class="system-other"),),

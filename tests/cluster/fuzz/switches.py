@@ -48,8 +48,8 @@ def without_function(name: str) -> Iterator[None]:
         nonlocal found
         if schema.get("type") == "function-after" and _name(schema["function"]["function"]) == name:
             found = True
-            inner: Mapping[str, Any] = schema["schema"]
-            return inner
+            # What others refer to it by stays.
+            return {**schema["schema"], **({"ref": schema["ref"]} if "ref" in schema else {})}
         return None
 
     with _rewritten(rewrite):
