@@ -142,7 +142,8 @@ BASE: dict[str, Any] = {
 }
 """An environment that both accept, for faults between fields."""
 _HEADERS = [{"headers": {"x": {"exact": "a", "prefix": "b"}}, "to": {"chat": 100}}]
-_PROBES = {"startup": {"period_seconds": 604800, "failure_threshold": 10000}}
+# As 32 bits it is negative; Kubernetes takes what is so large that it is not again.
+_PROBES = {"startup": {"period_seconds": 604800, "failure_threshold": 5000}}
 _KEY = {"name": "a", "key": "a"}
 _TGI = {"kind": "tgi", "otlp_endpoint": "http://a.io:0"}
 FAULTS: Mapping[str, tuple[dict[str, Any], ...]] = {
