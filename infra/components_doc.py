@@ -22,6 +22,7 @@ from pydantic_core import PydanticUndefined
 
 from components.docs import field_docs
 from components.errors import pattern_words
+from components.wording import INT32
 
 from .environment import Environment
 
@@ -210,6 +211,8 @@ def _length(metadata: Sequence[Any]) -> str:
 
 def _bounds(metadata: Sequence[Any]) -> str:
     low, high = _tightest(metadata, "ge", max), _tightest(metadata, "le", min)
+    if high == INT32:  # nobody asks for that many
+        return f", at least {low:,}"
     if low is not None and high is not None:
         return f", {low:,} to {high:,}"
     words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}

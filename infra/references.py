@@ -10,6 +10,7 @@ from components.gpu.cluster import SYSTEM_POOL
 from components.monitoring.scrape import ManagedPrometheus, OperatorPrometheus
 from components.rollout.model import ModelConfig, track_labels
 from components.serving.hub_token import ExternalSecret, SecretManager
+from components.tenancy.priority_class import GIVEN
 from components.traffic.virtual_service import RouteConfig
 
 from .collector import Collector
@@ -89,8 +90,8 @@ def _model(environment: Environment, model: ModelConfig, path: Path, found: Coll
         elif target in environment.compute_classes and len(model.runs_on) > 1:
             found.add(at, f'"{target}" is a compute class, which orders its pools itself; name it alone')
     declared = environment.priority_classes
-    if model.priority_class and model.priority_class not in declared and not model.priority_class.startswith("system-"):
-        fix = did_you_mean(model.priority_class, declared)
+    if model.priority_class and model.priority_class not in (*declared, *GIVEN):
+        fix = did_you_mean(model.priority_class, [*declared, *GIVEN])
         found.add((*path, "priority_class"), f'"{model.priority_class}" is not in priority_classes; {fix}')
     if model.autoscaling and "replicas" in model.model_fields_set:
         found.add((*path, "replicas"), "is not used where autoscaling is set, which says min and max; drop one of them")

@@ -110,7 +110,7 @@ def gpu_request_limit(index: Index) -> Iterator[Fault]:
             request = resources.get("requests", {}).get(GPU, limit)
             if request is None and limit is None:
                 continue
-            whole = re.fullmatch(r"\d+", str(request)) is not None
+            whole = re.fullmatch(r"[0-9]+", str(request)) is not None
             if str(request) != str(limit) or not whole:
                 given = "no limit" if limit is None else f"a limit of {limit}"
                 yield Fault(

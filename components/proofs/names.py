@@ -22,8 +22,8 @@ _GIVEN = frozenset({
 _NOTHING: Mapping[str, Any] = {}
 _CLUSTER_FOLDER = "_cluster"
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_KEY = re.compile(rf"({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-\w.]{{0,61}}[A-Za-z0-9])?")
-_VALUE = re.compile(r"([A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)?")
+_KEY = re.compile(rf"({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-\w.]{{0,61}}[A-Za-z0-9])?", re.ASCII)
+_VALUE = re.compile(r"([A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 
 
 class _Form(NamedTuple):

@@ -53,7 +53,7 @@ class ResourcesConfig(Config):
     """CPU and memory of one replica."""
 
     cpu: Cpu | None = None
-    """Cores requested. Omitted: three quarters of the node's, shared by its GPUs."""
+    """Cores requested. Omitted: three quarters of the node's, shared by its GPUs, and no more than cpu_limit."""
     memory: Bytes | None = None
     """Memory requested, and its limit. Omitted: three quarters of the node's, shared by its GPUs."""
     cpu_limit: Cpu | None = None

@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import ceil, floor
 from typing import Any
 
-from ..errors import MisfitError
+from ..errors import MisfitError, Problem
 from ..manifest import Shared, without_none
 from ..plan import GPU, NodeShape
 from ..quantity import GIB, number
@@ -161,7 +161,12 @@ def _container(
     token: TokenParts | None,
 ) -> dict[str, Any]:
     startup, readiness, liveness = launch.probes
-    env: list[dict[str, Any]] = [_variable(name, value) for name, value in variables(config, launch).items()]
+    handed = token if token and launch.token_env else None
+    _refuse_twice(config, launch.token_env if handed else "")
+    plain = variables(config, launch)
+    for name in (*config.secret_env, *([launch.token_env] if handed else [])):
+        plain.pop(name, None)  # what the engine sets is overridden, as `env` overrides it
+    env: list[dict[str, Any]] = [_variable(name, value) for name, value in plain.items()]
     read_only = cache.is_read_only(config.cache)
     mounts: list[dict[str, Any]] = [
         without_none(name=cache.VOLUME, mountPath=launch.cache_path, readOnly=read_only or None),
@@ -174,9 +179,9 @@ def _container(
     ]
     if launch.pod_ip_env:
         env.append({"name": launch.pod_ip_env, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}})
-    if token and launch.token_env:
-        env.append(token.variable(launch.token_env))
-        mounts += token.mounts
+    if handed:
+        env.append(handed.variable(launch.token_env))
+        mounts += handed.mounts
     return without_none(
         name=launch.container,
         image=launch.image,
@@ -208,9 +213,27 @@ def _loading(config: ModelServerConfig, launch: Launch) -> dict[str, str]:
     return found
 
 
+def _refuse_twice(config: ModelServerConfig, token_env: str) -> None:
+    """The API server refuses a container that names a variable twice, where it merges lists by name."""
+    fields: dict[str, Mapping[str, object]] = {"env": config.env, "secret_env": config.secret_env}
+    problems = [
+        Problem((field, token_env), "hf_token sets it already; remove one of them")
+        for field, names in fields.items()
+        if token_env in names
+    ]
+    problems += [
+        Problem(("secret_env", name), "env sets it already; remove one of them")
+        for name in config.secret_env
+        if name in config.env
+    ]
+    MisfitError.raise_all(problems)
+
+
 def _resources(config: ModelServerConfig, launch: Launch, nodes: tuple[NodeShape, ...]) -> dict[str, Any]:
     gpus = gpus_of(config, nodes)
     cpu, memory = default_resources(nodes, gpus)
+    if (limit := config.resources.cpu_limit) and number(limit) < number(cpu):
+        cpu = limit  # a request above its limit is refused
     requests: dict[str, Any] = {"cpu": config.resources.cpu or cpu, "memory": config.resources.memory or memory}
     limits: dict[str, Any] = {"memory": requests["memory"]}
     shared = shared_memory_of(config, launch, gpus)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from ..config import Config, Count, DnsName, Flag, Image, Integer, Number, Revision, Size, patterned
+from ..config import CollectorAddress, Config, Count, DnsName, Flag, Image, Integer, Number, Revision, Size, patterned
 
 Word = Annotated[str, patterned(r"^[\w.+-]+$", "letters, digits, dots, dashes and underscores", max_length=100)]
 """One word of the command line."""
@@ -202,9 +202,7 @@ class SglangFlags(Config):
     """0 and 1 log no text, 2 a part, 3 all of it. Omitted: 2."""
     enable_trace: Flag = False
     """Send traces to otlp_traces_endpoint. Omitted: no traces."""
-    otlp_traces_endpoint: (
-        Annotated[str, patterned(r"^[\w.-]+:\d+$", "host:port, such as jaeger.tracing:4317")] | None
-    ) = None
+    otlp_traces_endpoint: CollectorAddress | None = None
     """Trace collector, OTLP over gRPC, without a scheme. Omitted: no traces."""
     otlp_service_name: Word | None = None
     """Name in traces. Omitted: sglang."""

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from ..catalog import images, metrics
 from ..catalog.tei_variants import variant
-from ..config import Config, Count, Flag, Image, Seconds, patterned
+from ..config import CollectorUrl, Config, Count, Flag, Image, Seconds, patterned
 from ..demand import Demand
 from ..errors import MisfitError, Problem
 from .engine import Launch, Probe, Security
@@ -85,9 +85,7 @@ class TeiEngine(Config):
     """Write the log as JSON. Omitted: JSON, as the image's own command does."""
     disable_spans: Flag = False
     """Leave the trace's spans out of the log. Omitted: they are in it."""
-    otlp_endpoint: (
-        Annotated[str, patterned(r"^https?://[\w.-]+:\d+$", "a URL such as http://jaeger.tracing:4317")] | None
-    ) = None
+    otlp_endpoint: CollectorUrl | None = None
     """Trace collector, OTLP over gRPC, such as http://jaeger.tracing:4317. Omitted: no traces."""
     otlp_service_name: Annotated[str, patterned(r"^[\w.-]+$", "letters, digits, dots and dashes")] | None = None
     """Name in traces. Omitted: text-embeddings-inference.server."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..config import Config, Count, Flag, Number, Seconds, Size, patterned
+from ..config import CollectorUrl, Config, Count, Flag, Number, Seconds, Size, patterned
 from .custom import AbsolutePath
 
 Adapter = Annotated[
@@ -127,9 +127,7 @@ class TgiServerFlags(Config):
         Annotated[str, patterned(r"^(\*|https?://[\w.:-]+)$", "`*` or an origin such as https://a.io")], ...
     ] = ()
     """Origins browsers may call from; `*` alone allows all. Omitted: none."""
-    otlp_endpoint: (
-        Annotated[str, patterned(r"^https?://[\w.-]+:\d+$", "a URL such as http://jaeger.tracing:4317")] | None
-    ) = None
+    otlp_endpoint: CollectorUrl | None = None
     """Trace collector, OTLP over gRPC, such as http://jaeger.tracing:4317. Omitted: no traces."""
     otlp_service_name: Annotated[str, patterned(r"^[\w.-]+$", "letters, digits, dots and dashes")] | None = None
     """Name in traces. Omitted: text-generation-inference.router."""

@@ -10,10 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..config import Config, Count, Flag, HostName, Number, Seconds, Size, patterned
+from ..config import CollectorUrl, Config, Count, Flag, HostName, Number, Seconds, Size, patterned
 from .vllm_model import Json
 
-Endpoint = Annotated[str, patterned(r"^https?://[\w.-]+:\d+(/\S*)?$", "a URL such as http://jaeger.tracing:4317")]
 Origin = Annotated[str, patterned(r"^(\*|https?://[\w.:-]+)$", "`*` or an origin such as https://a.io")]
 Parser = Annotated[str, patterned(r"^\w[\w.-]{0,99}$", "a parser's name such as hermes or llama3_json")]
 UrlPath = Annotated[str, patterned(r"^/[^\s,]*$", "a URL path such as /health")]
@@ -136,7 +135,7 @@ class VllmServingFlags(Config):
     """Paths whose requests are not logged. Omitted: those that probes and Prometheus call every few seconds."""
     disable_log_stats: Flag = False
     """Measure nothing: neither log lines nor metrics. Omitted: measured."""
-    otlp_traces_endpoint: Endpoint | None = None
+    otlp_traces_endpoint: CollectorUrl | None = None
     """Trace collector, OTLP over gRPC without TLS, such as http://jaeger.tracing:4317. Omitted: no traces."""
     collect_detailed_traces: tuple[Literal["model", "worker", "all"], ...] = ()
     """Parts whose steps are traced too, at a cost. Omitted: none."""

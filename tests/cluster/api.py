@@ -71,7 +71,7 @@ class Api:
         response = self._pool.request(
             method,
             self._url(path, query or {}),
-            body=json.dumps(body) if body is not None else None,
+            body=json.dumps(body, ensure_ascii=False).encode() if body is not None else None,
             headers={**self._headers, "Content-Type": content, "Accept": accept},
         )
         text = response.data.decode()

@@ -207,7 +207,7 @@ def _definitions_of(api: Api) -> list[dict[str, Any]]:
 
 
 def _is_established(definition: dict[str, Any]) -> bool:
-    conditions = definition.get("status", {}).get("conditions", ())
+    conditions = definition.get("status", {}).get("conditions") or ()  # null until the controllers have seen it
     return any(entry["type"] == "Established" and entry["status"] == "True" for entry in conditions)
 
 

@@ -26,7 +26,7 @@ _CLUSTER_KINDS = (
     ("scheduling.k8s.io/v1", "PriorityClass"),
     ("cloud.google.com/v1", "ComputeClass"),
 )
-_KEEP = "tests.inference/keep"
+KEEP = "tests.inference/keep"
 """Label of namespaces that plans share; a namespace takes seconds to go, so these stay and are emptied."""
 _OURS = {"labelSelector": "app.kubernetes.io/managed-by=inference"}
 
@@ -38,7 +38,7 @@ def surroundings(api: Api, plan: Plan) -> None:
     spaces |= {item.namespace for _, item in plan.objects() if item.namespace}
     for space in sorted(spaces - set(_KEPT)):
         if ("Namespace", "", space) not in made:
-            labels = {_KEEP: "true"}
+            labels = {KEEP: "true"}
             api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space, "labels": labels}})
 
 
@@ -238,7 +238,7 @@ def _passing(api: Api) -> list[dict[str, Any]]:
     return [
         space
         for space in api.list("v1", "Namespace")
-        if space["metadata"]["name"] not in _KEPT and _KEEP not in space["metadata"].get("labels", {})
+        if space["metadata"]["name"] not in _KEPT and KEEP not in space["metadata"].get("labels", {})
     ]
 
 

@@ -10,7 +10,7 @@ from components.demand import Demand
 from components.fit.architecture import ArchitectureConfig
 from components.manifest import object_item
 from components.plan import Part, Plan
-from components.tenancy.namespace import NamespaceConfig, namespace
+from components.tenancy.namespace import NamespaceConfig, QuotaConfig, namespace
 
 from .plans import (
     COLORS,
@@ -63,6 +63,11 @@ def _destination(edit: Edit) -> Plan:
         "virtual-service",
         lambda manifest: edit(manifest["spec"]["http"][0]["route"][0]["destination"]),
     )
+
+
+def _with_quota(**quota: Any) -> Plan:
+    config = NamespaceConfig(pod_security="baseline", quota=QuotaConfig(**quota))
+    return exchanged(sound(), "Namespace/inference", namespace("inference", config, path=("namespaces", "inference")))
 
 
 def _zoned(zone: str) -> Plan:
@@ -246,6 +251,7 @@ CASES = (
         lambda: with_llama(engine=TGI | {"graceful_termination_timeout": 600}),
         lambda: with_llama(engine=TGI | {"graceful_termination_timeout": 570}),
     ),
+    Case("quota-too-small", lambda: _with_quota(gpus=0), lambda: _with_quota(gpus=9, memory="1Ti")),
     Case(
         "daemonset-misses-pool",
         lambda: edited(sound(), "DcgmExporter/dcgm-exporter", "daemon-set", pod(drop("tolerations"))),
