@@ -77,12 +77,12 @@ def cases(draw: Draw) -> dict[str, Any]:
     """
     values: dict[str, Any] = draw(environments())
     way = draw(st.integers(0, 9))
-    if way == 9:
+    if way > 7:
         return values
     values = repaired(values)
-    if way < 4:
+    if way < 3:
         return values
-    if way == 4:
+    if way == 3:
         return _narrowed(draw, values)
     for _ in range(draw(st.integers(1, 3))):
         if possible := faults(values) if way < 7 else changes(values):
