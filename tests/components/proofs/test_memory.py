@@ -25,7 +25,7 @@ def on_node(plan: Plan, name: str, node: NodeShape) -> Plan:
 def test_the_source_documents_own_example_is_refused_with_pools_that_hold_it() -> None:
     path, message, remedies = only(asking(on=("t4",), **SEED, request_tokens=4096), "memory-does-not-fit")
     assert path == "models.llama.runs_on"
-    assert "meta-llama/Llama-3.1-8B-Instruct needs 17." in message
+    assert "meta-llama/Llama-3.1-8B-Instruct needs 16." in message
     assert "nvidia-tesla-t4 (pool t4) gives 14.6 (weights 15.0: 8.03 B parameters in float16" in message
     assert remedies[0] == "runs_on: one of l4, l4-pair"
     assert len(remedies) >= 3
