@@ -6,10 +6,10 @@ STEP := scripts/step
 ENV ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: pulumi help preview test lint types e2e cluster crds bench golden schema docs lock system up clean
+.PHONY: pulumi help preview test lint types e2e fuzz cluster cluster-stop crds bench golden schema docs lock system up clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1	/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1	/p' Makefile | expand -t 21
 
 preview: .venv/.preview ## Check and render every environment, and print a summary
 	@$(BIN)/infra preview
@@ -30,8 +30,14 @@ types: .venv/.dev ## Check the types
 e2e: .venv/.dev ## Build and start a real Kubernetes control plane, and run tests/cluster (needs Go)
 	@$(BIN)/pytest -rs tests/cluster
 
+fuzz: .venv/.dev ## Generate 10,000 environments; check and that control plane must agree about each
+	@FUZZ_COUNT=$${FUZZ_COUNT:-10000} $(BIN)/pytest -rs tests/cluster/fuzz/test_generated.py
+
 cluster: .venv/.dev ## Start that control plane with the nodes of ENV, and leave it running
 	@$(BIN)/python -m tests.cluster start $(ENV)
+
+cluster-stop: .venv/.dev ## Stop it
+	@$(BIN)/python -m tests.cluster stop
 
 crds: .venv/.dev ## Fetch the definitions of kinds that some tests need
 	@$(BIN)/python -m tests.cluster crds

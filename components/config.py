@@ -25,7 +25,7 @@ from pydantic_core import CoreSchema
 
 from .docs import field_docs
 from .errors import ConfigError, MisfitError, describe_pattern
-from .wording import problems_of
+from .wording import INT32, problems_of
 
 
 class Config(BaseModel):
@@ -89,16 +89,32 @@ def _address_range(value: str) -> str:
     return value
 
 
+def ascii_only(pattern: str) -> str:
+    r"""A pattern whose `\d` and `\w` are ASCII, as to Kubernetes; to pydantic, \d is any script's digit."""
+    parts = re.split(r"(\\.|\[|\])", pattern)
+    inside = False
+    for number, part in enumerate(parts):
+        inside = {"[": True, "]": False}.get(part, inside)
+        if part in _ASCII:
+            parts[number] = _ASCII[part] if inside else f"[{_ASCII[part]}]"
+    return "".join(parts)
+
+
 def patterned(pattern: str, words: str, *, max_length: int | None = None) -> Any:
     """Constrain text to a pattern, and say in `words` what it must be when it does not match."""
+    pattern = ascii_only(pattern)
     describe_pattern(pattern, words)
     return Field(pattern=pattern, max_length=max_length)
 
 
 def _text_or_number(pattern: str, number: dict[str, Any]) -> WithJsonSchema:
-    return WithJsonSchema({"anyOf": [{"type": "string", "pattern": pattern}, number]})
+    return WithJsonSchema({"anyOf": [{"type": "string", "pattern": ascii_only(pattern)}, number]})
 
 
+MAX_PORT = 65535
+"""The highest TCP port."""
+_PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+_ASCII = {r"\d": "0-9", r"\w": "A-Za-z0-9_"}
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _CPU = r"^([1-9]\d*(\.\d+)?|0?\.\d*[1-9]\d*|[1-9]\d*m)$"
 _BYTES = r"^[1-9]\d*(\.\d+)?(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
@@ -106,9 +122,9 @@ _REPOSITORY = r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?(:\d+)?(/[a-z0-9]([a-z0-9._-]*[a-
 
 Integer = Annotated[int, Field(strict=True)]
 """A whole number; "3" and true are refused, because Pulumi hands nested values over with their YAML types."""
-Count = Annotated[int, Field(strict=True, ge=1)]
+Count = Annotated[int, Field(strict=True, ge=1, le=INT32)]
 """A whole number, at least 1."""
-Size = Annotated[int, Field(strict=True, ge=0)]
+Size = Annotated[int, Field(strict=True, ge=0, le=INT32)]
 """A whole number, at least 0."""
 Flag = Annotated[bool, Field(strict=True)]
 """true or false; `yes` and `on` are plain text in Pulumi's YAML and are refused."""
@@ -116,8 +132,17 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 """A number, whole or not."""
 Percent = Annotated[int, Field(strict=True, ge=0, le=100)]
 """A share in per cent, 0 to 100."""
-Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+Port = Annotated[int, Field(strict=True, ge=1, le=MAX_PORT)]
 """A TCP port."""
+CollectorUrl = Annotated[
+    str,
+    patterned(rf"^https?://[\w.-]+:{_PORT}$", "a URL with a port of 1 to 65535, such as http://jaeger.tracing:4317"),
+]
+"""Where traces go, as most engines want it."""
+CollectorAddress = Annotated[
+    str, patterned(rf"^[\w.-]+:{_PORT}$", "host:port with a port of 1 to 65535, such as jaeger.tracing:4317")
+]
+"""The same without a scheme."""
 Seconds = Annotated[int, Field(strict=True, ge=0, le=7 * 24 * 3600)]
 """A duration in seconds, at most seven days."""
 Cidr = Annotated[

@@ -19,7 +19,7 @@ def number(quantity: str | float) -> float:
         ValueError: if the text is not a Kubernetes quantity.
     """
     text = str(quantity)
-    digits = text.rstrip("mkMGTPEi")
+    digits = text.rstrip("mkKMGTPEi")
     unit = text[len(digits) :]
     if unit not in _UNITS:
         raise ValueError(f"{text!r} is not a Kubernetes quantity")

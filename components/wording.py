@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 from .docs import field_docs
 from .errors import MisfitError, Path, Problem, did_you_mean, nearest, pattern_words, shown
 
+INT32 = 2**31 - 1
+"""The largest whole number of most fields of Kubernetes; JSON with a larger one is refused as a whole."""
 _KEY = "[key]"
 """How pydantic marks an error about a mapping's key rather than its value."""
 
@@ -120,7 +122,7 @@ def _reworded(entry: Any, place: _Place) -> str:
         case "list_type" | "tuple_type":
             return f"{given}; must be a list; {_list_hint(value, place.path)}"
         case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
-            return f"{given}; must be {_bounds(place.annotation) or entry['msg']}"
+            return f"{given}; must be {_bounds(place.annotation, value) or entry['msg']}"
         case "string_pattern_mismatch":
             return f"{given}; must be {_form(place.annotation) or 'of another form'}"
         case "string_too_long":
@@ -175,13 +177,15 @@ def _list_hint(value: Any, path: Path) -> str:
     return "write one item a line, each after `- `"
 
 
-def _bounds(annotation: Any) -> str:
+def _bounds(annotation: Any, value: Any) -> str:
     found: dict[str, Any] = {}
     for limit in _constraints(annotation):
         for name, tighter in (("ge", max), ("gt", max), ("le", min), ("lt", min)):
             bound = getattr(limit, name, None)
             if bound is not None:
                 found[name] = tighter(found.get(name, bound), bound)
+    if found.get("le") == INT32 and value <= INT32:
+        del found["le"]  # nobody asks for that many
     if found.keys() == {"ge", "le"}:
         return f"{found['ge']} to {found['le']}"
     words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}

@@ -237,6 +237,8 @@ class _Assembly:
         after += self._scrape_charts()
         if config.hf_token and config.hf_token.kind == "external-secret" and "external_secrets" in self.chart_keys:
             after.append(self.chart_keys["external_secrets"])
+        if config.nodes > 1 and "leader_worker_set" in self.chart_keys:
+            after.append(self.chart_keys["leader_worker_set"])
         prometheus_config = self.environment.prometheus
         site = Site(
             nodes=nodes,

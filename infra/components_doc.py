@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import jinja2
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from components.docs import field_docs
 from components.errors import pattern_words
+from components.wording import INT32
 
 from .environment import Environment
 
@@ -164,7 +165,11 @@ def in_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
         return _link(annotation)
     if annotation is str:
         return _text(metadata)
+    if annotation is JsonValue:
+        return "anything"
     numbers = {bool: "true or false", int: "whole number", float: "number"}
+    if annotation in (Any, JsonValue):
+        return "any value"
     return numbers[annotation] + _bounds(metadata)
 
 
@@ -206,6 +211,8 @@ def _length(metadata: Sequence[Any]) -> str:
 
 def _bounds(metadata: Sequence[Any]) -> str:
     low, high = _tightest(metadata, "ge", max), _tightest(metadata, "le", min)
+    if high == INT32:  # nobody asks for that many
+        return f", at least {low:,}"
     if low is not None and high is not None:
         return f", {low:,} to {high:,}"
     words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}

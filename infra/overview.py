@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.catalog.accelerators import accelerators
+from components.errors import dotted
 from components.gpu.compute_class import class_pools
 from components.gpu.node_pool import GpuNodePoolConfig
+from components.manifest import pod_templates
 from components.plan import GPU, Part, Plan
 
 from .environment import Environment
 
+if TYPE_CHECKING:
+    from components.serving.cold_start import ColdStart
+
 _BOUGHT = {"on-demand": "", "spot": "Spot", "flex-start": "flex-start", "reservation": "reserved"}
+_SERVERS = {"Deployment": "deployment", "LeaderWorkerSet": "leader-worker-set"}
+"""What makes the pods of a model, and how the roles of such items end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One Deployment of a model.
+    """One Deployment of a model, or LeaderWorkerSet.
 
     Attributes:
         name: `blue` or `canary`; empty when the model has one Deployment only.
         server: what runs and its version, `tgi 3.3.6`.
-        gpus: GPUs of one replica.
+        gpus: GPUs of one replica, on all its nodes.
         min: fewest replicas.
         max: most replicas.
         standby: whether the Service leads past it.
@@ -77,7 +84,7 @@ def how_bought(provisioning: str) -> str:
 
 
 def tracks(part: Part) -> tuple[Track, ...]:
-    """The Deployments of a model, in the plan's order."""
+    """The Deployments and LeaderWorkerSets of a model, in the plan's order."""
     ranges = {
         item.properties["spec"]["scaleTargetRef"]["name"]: item.properties["spec"]
         for item in part.items
@@ -89,7 +96,7 @@ def tracks(part: Part) -> tuple[Track, ...]:
     return tuple(
         _track(item.role, item.properties, ranges.get(item.object_name), service)
         for item in part.items
-        if item.kind == "Deployment"
+        if item.kind in _SERVERS
     )
 
 
@@ -146,19 +153,27 @@ def _track(
     role: str, manifest: Mapping[str, Any], scaled: Mapping[str, Any] | None, service: Mapping[str, str]
 ) -> Track:
     spec = manifest["spec"]
-    pod = spec["template"]
+    _, pod = next(pod_templates(manifest["kind"], spec))
+    size = spec.get("leaderWorkerTemplate", {}).get("size", 1)
     fixed = spec.get("replicas", 1)
     least, most = (scaled["minReplicas"], scaled["maxReplicas"]) if scaled else (fixed, fixed)
     container = pod["spec"]["containers"][0]
     labels = pod["metadata"]["labels"]
     return Track(
-        name=role.removesuffix("deployment").removesuffix("-"),
+        name=_track_name(role),
         server=f"{container['name']} {image_version(container['image'])}".rstrip(),
-        gpus=int(container.get("resources", {}).get("limits", {}).get(GPU, 0)),
+        gpus=size * int(container.get("resources", {}).get("limits", {}).get(GPU, 0)),
         min=least,
         max=most,
         standby=any(labels.get(key) != value for key, value in service.items()),
     )
+
+
+def _track_name(role: str) -> str:
+    """`blue` for the role `blue-deployment`; empty for what is alone."""
+    for noun in _SERVERS.values():
+        role = role.removesuffix(noun)
+    return role.removesuffix("-")
 
 
 def image_version(image: str) -> str:
@@ -171,6 +186,19 @@ def image_version(image: str) -> str:
 def models(plan: Plan) -> Iterator[Part]:
     """The parts that serve models."""
     return (part for part in plan.parts if part.path[:1] == ("models",))
+
+
+def cold_starts(plan: Plan) -> tuple[tuple[str, ColdStart], ...]:
+    """How long each Deployment of each model takes to start, by `models.llama` or `models.llama/blue`."""
+    from components.proofs.index import Index  # noqa: PLC0415 - other commands do without the proofs
+    from components.proofs.loading import estimate  # noqa: PLC0415
+
+    index = Index(plan)
+    return tuple(
+        (f"{dotted(pod.part.path)}{f'/{track}' if (track := _track_name(pod.item.role)) else ''}", estimate(index, pod))
+        for pod in index.workloads
+        if pod.serves and pod.part.path[:1] == ("models",)
+    )
 
 
 def count_objects(parts: Iterable[Part]) -> int:

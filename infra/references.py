@@ -10,6 +10,7 @@ from components.gpu.cluster import SYSTEM_POOL
 from components.monitoring.scrape import ManagedPrometheus, OperatorPrometheus
 from components.rollout.model import ModelConfig, track_labels
 from components.serving.hub_token import ExternalSecret, SecretManager
+from components.tenancy.priority_class import GIVEN
 from components.traffic.virtual_service import RouteConfig
 
 from .collector import Collector
@@ -89,23 +90,33 @@ def _model(environment: Environment, model: ModelConfig, path: Path, found: Coll
         elif target in environment.compute_classes and len(model.runs_on) > 1:
             found.add(at, f'"{target}" is a compute class, which orders its pools itself; name it alone')
     declared = environment.priority_classes
-    if model.priority_class and model.priority_class not in declared and not model.priority_class.startswith("system-"):
-        fix = did_you_mean(model.priority_class, declared)
+    if model.priority_class and model.priority_class not in (*declared, *GIVEN):
+        fix = did_you_mean(model.priority_class, [*declared, *GIVEN])
         found.add((*path, "priority_class"), f'"{model.priority_class}" is not in priority_classes; {fix}')
     if model.autoscaling and "replicas" in model.model_fields_set:
         found.add((*path, "replicas"), "is not used where autoscaling is set, which says min and max; drop one of them")
-    storage = getattr(model.cache, "storage_class", None) or ""
-    if (
-        storage.endswith("-rwx")
-        and environment.cluster.kind == "gke"
-        and not (environment.cluster.filestore or environment.autopilot)
-    ):
-        message = f'"{storage}" is a class of Filestore, whose driver this cluster has not; set cluster.filestore: true'
-        found.add((*path, "cache", "storage_class"), message)
+    _cache(environment, model, (*path, "cache"), found)
+    if model.nodes > 1:
+        _need(environment, "leader_worker_set", "a replica of several nodes", (*path, "nodes"), found)
     if isinstance(model.hf_token, ExternalSecret):
         _need(environment, "external_secrets", "this token source", (*path, "hf_token"), found)
     if isinstance(model.hf_token, SecretManager):
         _need(environment, "secrets_store_csi", "this token source", (*path, "hf_token"), found)
+
+
+def _cache(environment: Environment, model: ModelConfig, path: Path, found: Collector) -> None:
+    """What a cache asks of the cluster."""
+    cluster, cache = environment.cluster, model.cache
+    ours = cluster.kind == "gke" and not environment.autopilot
+    storage = getattr(cache, "storage_class", None) or ""
+    if ours and storage.endswith("-rwx") and not getattr(cluster, "filestore", False):
+        message = f'"{storage}" is a class of Filestore, whose driver this cluster has not; set cluster.filestore: true'
+        found.add((*path, "storage_class"), message)
+    if cache.kind in ("gcs-fuse", "hyperdisk-ml") and not environment.on_gke:
+        fix = "use a claim, an image-volume, or one of the disks"
+        found.add((*path, "kind"), f'got "{cache.kind}", whose driver only GKE runs, which this cluster is not; {fix}')
+    if cache.kind == "gcs-fuse" and ours and not getattr(cluster, "gcs_fuse", True):
+        found.add((*path, "kind"), 'got "gcs-fuse", whose driver is off; drop cluster.gcs_fuse: false')
 
 
 def _route(environment: Environment, route: RouteConfig, path: Path, found: Collector) -> None:

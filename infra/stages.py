@@ -24,6 +24,8 @@ _WAITS = {
     "Deployment": "kubectl rollout status",
     "StatefulSet": "kubectl rollout status",
     "DaemonSet": "kubectl rollout status",
+    # rollout status knows no custom kind. kubectl asks whether the condition is of the object's current generation.
+    "LeaderWorkerSet": "kubectl wait --for=condition=Available",
     "Job": "kubectl wait --for=condition=complete",
     "CustomResourceDefinition": "kubectl wait --for=condition=established",
 }

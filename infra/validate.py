@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ from components.errors import PLAINTEXT_ADVICE, ConfigError, Path, Problem, did_
 from components.wording import problems_of
 
 from .environment import Environment
+
+_CONTROL = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ufffe\\uffff]")
+"""Characters that Kubernetes' reader of YAML refuses or folds (sigs.k8s.io/yaml goyaml.v2 readerc.go)."""
 
 
 def environment_of(values: Mapping[str, Any]) -> Environment:
@@ -24,6 +28,7 @@ def environment_of(values: Mapping[str, Any]) -> Environment:
     # A token where a number or a mapping belongs is first of all a token.
     told = {path: Problem(path, PLAINTEXT_ADVICE) for path in _plain_secrets(known)}
     problems += told.values()
+    problems += _unprintable(known)
     environment = None
     try:
         environment = Environment.model_validate(known)
@@ -51,7 +56,15 @@ def _stray(key: str, value: Any) -> str:
 def _plain_secrets(values: Mapping[str, Any]) -> Iterator[Path]:
     """Where a value has the form of a well-known credential."""
     if looks_secret("\n".join(_texts(values))):  # one search for the whole stack: nearly all of them have none
-        yield from _secrets_below(values, ())
+        yield from (path for path, text in _leaves(values, ()) if looks_secret(text))
+
+
+def _unprintable(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Where a text holds what no API server takes, or reads as a line break: it sees each object as YAML."""
+    if _CONTROL.search("\n".join(_texts(values))):
+        for path, text in _leaves(values, ()):
+            if found := _CONTROL.search(text):
+                yield Problem(path, f"holds the control character U+{ord(found[0]):04X}, which is not shown; remove it")
 
 
 def _texts(values: Any) -> Iterator[str]:
@@ -66,13 +79,12 @@ def _texts(values: Any) -> Iterator[str]:
             waiting.extend(value)
 
 
-def _secrets_below(value: Any, path: Path) -> Iterator[Path]:
+def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(value, str):
-        if looks_secret(value):
-            yield path
+        yield path, value
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _secrets_below(inner, (*path, key))
+            yield from _leaves(inner, (*path, key))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _secrets_below(inner, (*path, index))
+            yield from _leaves(inner, (*path, index))

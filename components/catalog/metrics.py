@@ -21,7 +21,7 @@ class EngineMetric:
     """One metric of an engine or exporter.
 
     Attributes:
-        engine: who emits it: `tgi`, `vllm`, `sglang` or `dcgm`.
+        engine: who emits it: `tgi`, `vllm`, `sglang`, `tei` or `dcgm`.
         name: as it stands in the exposition, without the suffixes of a histogram's series.
         kind: its Prometheus type.
         role: what it tells; empty for one that no other part of the product asks for by role.
@@ -48,9 +48,18 @@ def metrics_of(engine: str) -> tuple[EngineMetric, ...]:
 
 
 @cache
-def emitted(engine: str) -> Mapping[str, MetricKind]:
-    """What an engine emits: name to kind."""
-    return MappingProxyType({metric.name: metric.kind for metric in metrics_of(engine)})
+def emitted(engine: str, release: tuple[int, ...] | None = None) -> Mapping[str, MetricKind]:
+    """What an engine emits: name to kind.
+
+    Args:
+        engine: who emits it.
+        release: its release as numbers, `(0, 5, 20)`; without one, the newest we know.
+    """
+    found = {metric.name: metric.kind for metric in metrics_of(engine)}
+    for row in rows("metrics_since"):
+        if release and row["engine"] == engine and release < tuple(map(int, row["since"].split("."))):
+            del found[row["name"]]
+    return MappingProxyType(found)
 
 
 @cache

@@ -95,6 +95,11 @@ def weight_bytes(model: Model, demand: Demand) -> float:
     return (attention + feed_forward + experts) * share + ends + parts.vision * plain
 
 
+def checkpoint_bytes(model: Model) -> int:
+    """What the Hub stores of a model, which is what is downloaded and read from a cache."""
+    return round(weight_bytes(model, Demand(engine="", version="", model=model.name)))
+
+
 def _padding(model: Model, demand: Demand) -> float:
     """How much larger MXFP4 experts become in vLLM, whose kernels want round sizes.
 

@@ -49,7 +49,10 @@ Reservation = Annotated[
 """A Compute Engine reservation."""
 ServiceAccount = Annotated[
     str,
-    patterned(r"^[^@\s]+@[^@\s]+\.gserviceaccount\.com$", "a service account such as nodes@p.iam.gserviceaccount.com"),
+    patterned(
+        r"^[a-z0-9][-a-z0-9]*@[a-z0-9][-a-z0-9.]*\.gserviceaccount\.com$",
+        "a service account such as nodes@p.iam.gserviceaccount.com",
+    ),
 ]
 """A Google service account's address."""
 MaxRunDuration = Annotated[Seconds, Field(ge=600)]

@@ -18,21 +18,25 @@ from .workload import Workload, flags, listed
 
 CAPABILITY = "inference/min-compute-capability"
 """Annotation of a pod: lowest CUDA compute capability its image is built for."""
+NEWEST = "inference/max-compute-capability"
+"""Annotation of a pod: highest CUDA compute capability its image starts on."""
 SHARING_LABEL = "cloud.google.com/gke-gpu-sharing-strategy"
+PARTITION_LABEL = "cloud.google.com/gke-gpu-partition-size"
 _SHARDS = frozenset({
     "--num-shard", "--tensor-parallel-size", "-tp", "--tp-size", "--tp",
-    "--pipeline-parallel-size", "-pp", "--pp-size", "--data-parallel-size", "-dp",
+    "--pipeline-parallel-size", "-pp", "--pp-size", "--data-parallel-size", "-dp", "--dp-size",
 })  # fmt: skip
 """Flags of TGI, vLLM and SGLang that say over how many GPUs a model is split or copied; their product counts."""
 
 
 @rule("shared-gpu-request", "scheduling", "error")
 def shared_gpu_request(index: Index) -> Iterator[Fault]:
-    """A container that asks for more than one GPU where GPUs are shared.
+    """A replica that takes more than one GPU where GPUs are shared.
 
     With time-sharing or MPS the device plugin refuses any container that asks for more than one `nvidia.com/gpu`: the
     pod is placed and then fails with UnexpectedAdmissionError, again and again. Two shares would be two slices of one
-    GPU anyway, not two GPUs. Source: GoogleCloudPlatform/container-engine-accelerators@992db812
+    GPU anyway, not two GPUs; so would those of two pods of one replica, and NCCL stops at "Duplicate GPU detected".
+    Source: GoogleCloudPlatform/container-engine-accelerators@992db812
     pkg/gpu/nvidia/gpusharing/gpusharing.go:43.
 
     Fix: ask for one GPU, or run on a pool whose GPUs are not shared.
@@ -41,17 +45,52 @@ def shared_gpu_request(index: Index) -> Iterator[Fault]:
         shared = [node for node in verdict.fits if SHARING_LABEL in node.labels]
         asked = {container["name"]: _gpus(container) for container in verdict.pod.every_container}
         for name, count in asked.items() if shared else ():
-            if count <= 1:
+            # A group is told once, by its leader.
+            if count <= 1 and (verdict.pod.span == 1 or verdict.pod.role == "worker" or not count):
                 continue
             pool = shared[0]
             others = (node for node in index.plan.nodes if GPU in node.allocatable)
             whole = [node.pool for node in others if SHARING_LABEL not in node.labels]
-            yield Fault(
-                verdict.pod.at("gpus"),
-                f"{verdict.pod.subject}: container {name} asks for {count} {GPU}, but pool {pool.pool} shares its GPUs "
-                f"({pool.labels[SHARING_LABEL]}) and gives a container 1 at most",
-                ("gpus: 1", *([f"runs_on: [{whole[0]}], whose GPUs are whole"] if whole else [])),
-            )
+            elsewhere = [f"runs_on: [{whole[0]}], whose GPUs are whole"] if whole else []
+            sharing = f"but pool {pool.pool} shares its GPUs ({pool.labels[SHARING_LABEL]})"
+            if count > 1:
+                yield Fault(
+                    verdict.pod.at("gpus"),
+                    f"{verdict.pod.subject}: container {name} asks for {count} {GPU}, {sharing} and gives a container "
+                    "1 at most",
+                    ("gpus: 1", *elsewhere),
+                )
+            else:
+                yield Fault(
+                    verdict.pod.at("nodes"),
+                    f"{verdict.pod.subject}: {verdict.pod.span} pods serve a replica together, {sharing}, so that two "
+                    "of them can get one GPU",
+                    ("nodes: 1", *elsewhere),
+                )
+
+
+@rule("sharded-mig-slices", "scheduling", "error")
+def sharded_mig_slices(index: Index) -> Iterator[Fault]:
+    """An engine told to split its model over GPUs that are slices of one (MIG).
+
+    A CUDA process sees one slice only, and slices do not reach each other's memory: the shards of a model cannot talk,
+    and the engine stops at start. A slice has memory of its own, so that a model must fit one. Source:
+    docs.nvidia.com/datacenter/tesla/mig-user-guide, "CUDA Device Enumeration" and "CUDA GPU Peer to Peer".
+
+    Fix: ask for one slice, take larger ones (`partition` of the pool), or run on a pool whose GPUs are whole.
+    """
+    for verdict in index.scheduler.verdicts:
+        sliced = [node for node in verdict.fits if PARTITION_LABEL in node.labels]
+        for container in verdict.pod.containers if sliced and verdict.pod.role != "worker" else ():
+            count = _shard_count(_arguments(container))
+            if count > 1:
+                pool = sliced[0]
+                yield Fault(
+                    verdict.pod.at("gpus" if verdict.pod.span == 1 else "nodes"),
+                    f"{verdict.pod.subject}: container {container['name']} would split its model over {count} "
+                    f"slices, but those of pool {pool.pool} ({pool.labels[PARTITION_LABEL]}) do not reach each other",
+                    ("gpus: 1" if verdict.pod.span == 1 else "nodes: 1", "a larger partition in the pool"),
+                )
 
 
 @rule("gpu-request-limit", "scheduling", "error")
@@ -71,7 +110,7 @@ def gpu_request_limit(index: Index) -> Iterator[Fault]:
             request = resources.get("requests", {}).get(GPU, limit)
             if request is None and limit is None:
                 continue
-            whole = re.fullmatch(r"\d+", str(request)) is not None
+            whole = re.fullmatch(r"[0-9]+", str(request)) is not None
             if str(request) != str(limit) or not whole:
                 given = "no limit" if limit is None else f"a limit of {limit}"
                 yield Fault(
@@ -110,6 +149,36 @@ def gpu_too_old(index: Index) -> Iterator[Fault]:
             )
 
 
+@rule("gpu-too-new", "scheduling", "error")
+def gpu_too_new(index: Index) -> Iterator[Fault]:
+    """An engine that is built for other GPUs than the newer one its pod may land on.
+
+    Some images and kernels hold machine code for one kind of GPU and nothing that a newer one could compile: the
+    engine stops at start. Each of TEI's images but `cuda` is of that sort; the one for Ada Lovelace starts on compute
+    capability 8.9 only. SGLang's `fa3` runs up to 9.0. Source: huggingface/text-embeddings-inference@v1.9.3
+    backends/candle/src/compute_cap.rs; wheel sglang-0.5.20 srt/layers/attention/attention_registry.py.
+
+    Fix: use the image or kernels for this GPU, or those for all, or run on the GPU they are built for.
+    """
+    for pod in index.workloads:
+        newest = pod.annotations.get(NEWEST)
+        for accelerator, pools in _accelerators_of(index, pod).items() if newest else ():
+            known = accelerators().get(accelerator)
+            if newest is None or known is None or known.compute_capability <= _capability(newest):
+                continue
+            major, minor = known.compute_capability
+            where = f" (pool {', '.join(pools)})" if pools else ""
+            yield Fault(
+                pod.at("runs_on"),
+                f"{pod.subject}: it runs on CUDA compute capability {newest} at most, but "
+                f"{accelerator}{where} has {major}.{minor}: the engine would stop at start",
+                (
+                    "leave out what ties it to older GPUs: TEI's engine.variant, SGLang's engine.attention_backend",
+                    f"a pool of {listed([gpu.name for gpu in accelerators().values() if _built_for(pod, gpu.name)])}",
+                ),
+            )
+
+
 @rule("zone-without-gpu", "scheduling", "error")
 def zone_without_gpu(index: Index) -> Iterator[Fault]:
     """A pool or a pod bound to a zone that does not have its GPU.
@@ -140,7 +209,7 @@ def zone_without_gpu(index: Index) -> Iterator[Fault]:
 
 @rule("more-shards-than-gpus", "scheduling", "error")
 def more_shards_than_gpus(index: Index) -> Iterator[Fault]:
-    """An engine told to split its model over more GPUs than its container has.
+    """An engine told to split its model over more GPUs than its replica has.
 
     It waits for the missing ones or stops: TGI "sharded, but found only n CUDA devices", vLLM a placement that cannot
     be met. Counted from --num-shard (TGI), --tensor-parallel-size times --pipeline-parallel-size times
@@ -177,16 +246,36 @@ def idle_gpus(index: Index) -> Iterator[Fault]:
             )
 
 
-RULES = (shared_gpu_request, gpu_request_limit, gpu_too_old, zone_without_gpu, more_shards_than_gpus, idle_gpus)
+RULES = (
+    shared_gpu_request,
+    sharded_mig_slices,
+    gpu_request_limit,
+    gpu_too_old,
+    gpu_too_new,
+    zone_without_gpu,
+    more_shards_than_gpus,
+    idle_gpus,
+)
 """In the order they are told."""
 
 
 def suits(pod: Workload, node: NodeShape) -> bool:
-    """Whether a pool's GPUs are such as the pod needs: not shared where it asks for several, and not too old."""
-    if SHARING_LABEL in node.labels and any(_gpus(container) > 1 for container in pod.every_container):
+    """Whether a pool's GPUs are such as the pod needs: whole where a replica takes several, and not too old."""
+    together = any(_gpus(container) * pod.span > 1 for container in pod.every_container)
+    if together and (SHARING_LABEL in node.labels or PARTITION_LABEL in node.labels):
         return False
-    known, wanted = accelerators().get(node.accelerator), pod.annotations.get(CAPABILITY)
-    return known is None or wanted is None or known.compute_capability >= _capability(wanted)
+    return _built_for(pod, node.accelerator)
+
+
+def _built_for(pod: Workload, accelerator: str) -> bool:
+    """Whether a pod's image runs on a GPU, as far as both are known."""
+    known = accelerators().get(accelerator)
+    oldest, newest = pod.annotations.get(CAPABILITY), pod.annotations.get(NEWEST)
+    if known is None:
+        return True
+    if oldest is not None and known.compute_capability < _capability(oldest):
+        return False
+    return newest is None or known.compute_capability <= _capability(newest)
 
 
 def _gpus(container: Mapping[str, Any]) -> int:
@@ -227,12 +316,15 @@ def _zones_with(accelerator: str, zone: str) -> tuple[str, ...]:
 
 
 def _shards(index: Index) -> Iterator[tuple[Workload, str, int, int]]:
-    """Every container that is told how many GPUs to use: its pod, name, that number, and the GPUs it has."""
+    """Every container that is told how many GPUs to use: its pod, name, that number, and the GPUs its replica has."""
     for pod in index.workloads:
         for container in pod.containers:
-            arguments = (*container.get("command", ()), *container.get("args", ()))
-            if shards := _shard_count(arguments):
-                yield pod, container["name"], shards, _gpus(container)
+            if shards := _shard_count(_arguments(container)):
+                yield pod, container["name"], shards, _gpus(container) * pod.span
+
+
+def _arguments(container: Mapping[str, Any]) -> tuple[str, ...]:
+    return (*container.get("command", ()), *container.get("args", ()))
 
 
 def _shard_count(arguments: tuple[str, ...]) -> int:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from ..errors import Path
 from ..plan import Item, Part, Plan
 from .scheduler import Scheduler
-from .workload import CONTROLLERS, Workload, has_labels, namespace_of, place, workload
+from .workload import CONTROLLERS, Workload, has_labels, namespace_of, place, workloads
 
 T = TypeVar("T")
 KUBERNETES, CLOUD, CHARTS = "kubernetes", "cloud", "charts"
@@ -70,12 +70,14 @@ class Index:
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
         """Everything that makes pods, in the plan's order."""
-        found = (
-            workload(entry.part, entry.item, self._scales.get((entry.namespace or "default", entry.kind, entry.name)))
+        return tuple(
+            made
             for entry in self.entries
             if entry.kind in CONTROLLERS and entry.is_object
+            for made in workloads(
+                entry.part, entry.item, self._scales.get((entry.namespace or "default", entry.kind, entry.name))
+            )
         )
-        return tuple(made for made in found if made is not None)
 
     @cached_property
     def scheduler(self) -> Scheduler:

@@ -22,8 +22,8 @@ _GIVEN = frozenset({
 _NOTHING: Mapping[str, Any] = {}
 _CLUSTER_FOLDER = "_cluster"
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_KEY = re.compile(rf"({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-\w.]{{0,61}}[A-Za-z0-9])?")
-_VALUE = re.compile(r"([A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)?")
+_KEY = re.compile(rf"({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-\w.]{{0,61}}[A-Za-z0-9])?", re.ASCII)
+_VALUE = re.compile(r"([A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 
 
 class _Form(NamedTuple):
@@ -49,6 +49,10 @@ _FORMS: Mapping[str, _Form] = {
     "Job": _SUBDOMAIN._replace(limit=63),
     "CronJob": _SUBDOMAIN._replace(limit=52),
     "StatefulSet": _DNS_LABEL._replace(limit=52),
+    # Its controller makes a Service of its name (RFC 1035), and StatefulSets `<name>-<group>`.
+    "LeaderWorkerSet": _Form(
+        re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?"), 50, "lower-case letters, digits and dashes, a letter first"
+    ),
     **dict.fromkeys(("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"), _PATH_SEGMENT),
     # GKE API, NodePool.name and Cluster.name.
     "NodePool": _CLOUD,

@@ -15,6 +15,7 @@ _PROOFS = {
     "memory fit": "models that do not fit the GPUs they may land on",
     "scheduling": "a pod no node can hold, and pools too small for all",
     "rollout": "updates that never finish, volumes and nodes that pods cannot share or leave, requests that are cut",
+    "loading": "weights that cannot be mounted, and pods given less time than theirs take to load",
     "traffic": "routes and Services that lead nowhere",
     "names": "collisions, and names that are refused",
     "hardening": "pods that may do more than they must, and what can change under a name",

@@ -22,7 +22,12 @@ _Asked = tuple[tuple[str, int], ...]
 """What a pod asks for, to count equal pods by."""
 _DEADLINE_SECONDS = 600
 """What a Deployment has when it names no progressDeadlineSeconds (Kubernetes API, DeploymentSpec)."""
-SERVERS = frozenset({"Deployment", "StatefulSet"})
+_GROUP_STEPS: tuple[tuple[str, int, Callable[[float], int]], ...] = (
+    ("maxSurge", 0, ceil),
+    ("maxUnavailable", 1, floor),
+)
+"""How a LeaderWorkerSet's groups are replaced, with the API's defaults (kubernetes-sigs/lws api/leaderworkerset/v1)."""
+SERVERS = frozenset({"Deployment", "StatefulSet", "LeaderWorkerSet"})
 """The kinds whose pods are there until somebody scales them away."""
 IN_PLACE = "update: {max_surge: 0, max_unavailable: 1}, which replaces one pod after another in its own place"
 """Advice where there is no room, and no volume, for one more pod."""
@@ -114,6 +119,13 @@ class Step(NamedTuple):
 
 def step(pod: Workload, replicas: int) -> Step:
     """How a controller replaces its pods, shares of the replicas rounded as Kubernetes does."""
+    if pod.item.kind == "LeaderWorkerSet":
+        # In groups there; a replica's workers come and go with their leader.
+        given = pod.item.properties["spec"].get("rolloutStrategy", {}).get("rollingUpdateConfiguration", {})
+        pods = pod.span - 1 if pod.role == "worker" else 1
+        groups = replicas // pods if pods else 0
+        found = (share(given.get(field, default), groups, way) * pods for field, default, way in _GROUP_STEPS)
+        return Step(*found)
     if pod.item.kind != "Deployment":
         return Step(0, 1)
     strategy = pod.item.properties["spec"].get("strategy", {})
@@ -155,7 +167,7 @@ def _stuck(index: Index, count: Callable[[Workload], int]) -> list[_Stuck]:
 
 def _step_into_room(pod: Workload, replicas: int) -> Step | None:
     """The step of a workload that removes nothing before something new is ready; None for all others."""
-    if pod.item.kind != "Deployment" or not replicas:
+    if pod.item.kind not in ("Deployment", "LeaderWorkerSet") or not replicas:
         return None
     found = step(pod, replicas)
     return found if not found.unavailable else None

@@ -6,12 +6,42 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ..plan import Plan
-from . import capacity, drains, gpus, hardening, images, memory, names, rollout, scheduling, services, traffic, volumes
+from . import (
+    capacity,
+    drains,
+    gpus,
+    hardening,
+    images,
+    loading,
+    memory,
+    names,
+    quota,
+    rollout,
+    scheduling,
+    services,
+    traffic,
+    volumes,
+)
 from .finding import Finding
 from .index import Index
 from .rule import Rule
 
-_MODULES = (names, memory, scheduling, gpus, capacity, rollout, volumes, drains, services, traffic, hardening, images)
+_MODULES = (
+    names,
+    memory,
+    scheduling,
+    gpus,
+    capacity,
+    quota,
+    loading,
+    rollout,
+    volumes,
+    drains,
+    services,
+    traffic,
+    hardening,
+    images,
+)
 RULES: Mapping[str, Rule] = MappingProxyType({rule.id: rule for module in _MODULES for rule in module.RULES})
 """Every rule by its id, in the order they are told where the plan does not decide."""
 

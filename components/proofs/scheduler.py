@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, floor
 from typing import Any, Literal, NamedTuple
@@ -109,7 +109,7 @@ class Scheduler:
 
     def _is_bound(self, pod: Workload) -> bool:
         if not self.nodes:
-            return False
+            return self._complete
         keys = selection_keys(pod.spec)
         if COMPUTE_CLASS_LABEL in keys and not any(COMPUTE_CLASS_LABEL in node.labels for node in self.nodes):
             return False  # the class creates its own pools
@@ -177,7 +177,19 @@ def taint_misfits(pod: Workload, node: NodeShape) -> tuple[Misfit, ...]:
 
 
 def selection_misfits(pod: Workload, node: NodeShape) -> tuple[Misfit, ...]:
-    """Why the pod's nodeSelector and required node affinity do not select a node; empty when they do."""
+    """Why the pod's nodeSelector and required node affinity do not select a node; empty when they do.
+
+    A pool's node is in one of its zones: what is asked of the zone must hold of one of them all together.
+    """
+    misfits = _selection_misfits(pod, node)
+    if misfits or len(node.zones) <= 1 or ZONE not in selection_keys(pod.spec):
+        return misfits
+    if any(not _selection_misfits(pod, replace(node, zones=(zone,))) for zone in node.zones):
+        return ()
+    return (Misfit("label", ZONE, f"none of its zones {', '.join(node.zones)} is all that the pod asks for"),)
+
+
+def _selection_misfits(pod: Workload, node: NodeShape) -> tuple[Misfit, ...]:
     for key, wanted in pod.spec.get("nodeSelector", {}).items():
         if not _selects(node, key, "In", [wanted]):
             return (Misfit("label", key, _label_reason(node, key, f"not {wanted}")),)

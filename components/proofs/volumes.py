@@ -99,7 +99,19 @@ def _find_claims(index: Index) -> list[_Claim]:
                 users[key].append(pod)
                 if volume["name"] == VOLUME and (mode := pod.annotations.get(CLAIM_MODE)):
                     modes.setdefault(key, frozenset({mode}))
-    return [_Claim(key[1], modes[key], tuple(pods)) for key, pods in users.items() if key in modes]
+    return [_Claim(key[1], modes[key], tuple(_at_the_same_time(pods))) for key, pods in users.items() if key in modes]
+
+
+def _at_the_same_time(users: list[Workload]) -> Iterator[Workload]:
+    """The users of a claim without the Jobs that are done before the others start, because those come after them."""
+    for pod in users:
+        others = [other for other in users if other is not pod]
+        if pod.item.kind != "Job" or not others or not all(_waits_for(other, pod) for other in others):
+            yield pod
+
+
+def _waits_for(pod: Workload, job: Workload) -> bool:
+    return pod.part.key == job.part.key and job.item.role in pod.item.after
 
 
 def _at_once(pod: Workload) -> int:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Path
+from ..manifest import pod_templates
 from ..plan import Item, Part
+from ..serving.gcs_fuse import sidecar_requests
 from ..serving.model_server import SERVER_KINDS
 from ..serving.pod import STOP_SECONDS
 
@@ -23,7 +25,7 @@ class Workload:
 
     Attributes:
         part: the component it belongs to.
-        item: the Deployment, StatefulSet, DaemonSet, Job or CronJob.
+        item: the Deployment, StatefulSet, LeaderWorkerSet, DaemonSet, Job or CronJob.
         labels: of the pod.
         annotations: of the pod.
         spec: of the pod.
@@ -31,6 +33,8 @@ class Workload:
         inits: its init containers, sidecars among them.
         least: pods there always are; 0 for what runs now and then, and for a DaemonSet.
         most: pods there can be.
+        role: `leader` or `worker` of a LeaderWorkerSet's groups, which are two workloads; empty otherwise.
+        span: pods that serve one replica together.
     """
 
     part: Part
@@ -42,6 +46,8 @@ class Workload:
     inits: tuple[Mapping[str, Any], ...]
     least: int
     most: int
+    role: str = ""
+    span: int = 1
 
     @property
     def namespace(self) -> str:
@@ -50,8 +56,8 @@ class Workload:
 
     @property
     def subject(self) -> str:
-        """How messages name it: `Deployment llama`."""
-        return f"{self.item.kind} {self.item.object_name}"
+        """How messages name it: `Deployment llama`, `LeaderWorkerSet lws-llama's worker`."""
+        return f"{self.item.kind} {self.item.object_name}" + (f"'s {self.role}" if self.role else "")
 
     @property
     def serves(self) -> bool:
@@ -89,33 +95,46 @@ class Workload:
         return self.most > 0 or self.item.kind == "DaemonSet"
 
 
-CONTROLLERS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
+CONTROLLERS = frozenset({"Deployment", "StatefulSet", "LeaderWorkerSet", "DaemonSet", "Job", "CronJob"})
 """The kinds that make pods."""
 
 
-def workload(part: Part, item: Item, scale: tuple[int, int] | None) -> Workload | None:
-    """The workload an object is, with the fewest and most replicas its autoscaler sets; None when it makes no pods."""
+def workloads(part: Part, item: Item, scale: tuple[int, int] | None) -> Iterator[Workload]:
+    """The workloads an object is: one for each template of pods, none when it makes no pods.
+
+    Args:
+        part: the component it belongs to.
+        item: the object.
+        scale: the fewest and most replicas its autoscaler sets; `None` when nothing scales it.
+    """
     if item.kind not in CONTROLLERS:
-        return None
+        return
     spec = item.properties.get("spec", _NOTHING)
     least, most = _bounds(item.kind, spec, scale)
-    if item.kind == "CronJob":
-        spec = spec.get("jobTemplate", _NOTHING).get("spec", _NOTHING)
-    template = spec.get("template")
-    if not template or "spec" not in template:
-        return None
-    metadata = template.get("metadata", _NOTHING)
-    return Workload(
-        part=part,
-        item=item,
-        labels=metadata.get("labels") or _NOTHING,
-        annotations=metadata.get("annotations") or _NOTHING,
-        spec=template["spec"],
-        containers=tuple(template["spec"].get("containers", ())),
-        inits=tuple(template["spec"].get("initContainers", ())),
-        least=least,
-        most=most,
-    )
+    span = spec.get("leaderWorkerTemplate", _NOTHING).get("size", 1)
+    for role, template in pod_templates(item.kind, spec):
+        metadata = template.get("metadata", _NOTHING)
+        annotations = metadata.get("annotations") or _NOTHING
+        pods = span - 1 if role == "worker" else 1
+        yield Workload(
+            part=part,
+            item=item,
+            labels=metadata.get("labels") or _NOTHING,
+            annotations=annotations,
+            spec=_with_injected(template["spec"], annotations),
+            containers=tuple(template["spec"].get("containers", ())),
+            inits=tuple(template["spec"].get("initContainers", ())),
+            least=least * pods,
+            most=most * pods,
+            role=role,
+            span=span,
+        )
+
+
+def _with_injected(spec: Mapping[str, Any], annotations: Mapping[str, str]) -> Mapping[str, Any]:
+    """The pod's spec with what the sidecars that GKE adds ask for, which counts against the node's as overhead does."""
+    asked = sidecar_requests(annotations)
+    return {**spec, "overhead": {**asked, **spec.get("overhead", _NOTHING)}} if asked else spec
 
 
 def _bounds(kind: str, spec: Mapping[str, Any], scale: tuple[int, int] | None) -> tuple[int, int]:

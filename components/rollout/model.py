@@ -12,6 +12,7 @@ from ..config import Config
 from ..monitoring.scrape import ScrapeTarget
 from ..plan import Part
 from ..serving.config import ModelServerConfig
+from ..serving.leader_worker_set import LEADER
 from ..serving.model_server import model_server
 from ..serving.site import Site
 from .blue_green import COLORS, BlueGreenRollout, blue_green
@@ -100,4 +101,5 @@ def scrape_targets(name: str, config: ModelConfig) -> Iterator[ScrapeTarget]:
     ]
     paths = sorted({launch.metrics_path for launch in launches if launch.metrics_path})
     if paths:
-        yield ScrapeTarget(launches[0].container, config.namespace, {"app": name}, "http", paths[0])
+        labels = {"app": name, **(LEADER if config.nodes > 1 else {})}
+        yield ScrapeTarget(launches[0].container, config.namespace, labels, "http", paths[0])

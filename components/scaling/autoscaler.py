@@ -99,9 +99,10 @@ def autoscaler_item(
     adapter: MetricsAdapterConfig | None,
     emitted: Mapping[str, str],
     queue_metric: str = "",
+    target: tuple[str, str] = ("apps/v1", "Deployment"),
     after: tuple[str, ...] = (),
 ) -> Item:
-    """The autoscaler of the Deployment `name`.
+    """The autoscaler of the Deployment `name`, or of another kind of the same name.
 
     Args:
         name: the Deployment's name, and the autoscaler's.
@@ -112,6 +113,7 @@ def autoscaler_item(
         adapter: what serves pod metrics in the cluster; `None` when nothing does.
         emitted: metrics the pods emit, name to kind.
         queue_metric: the gauge behind `queue_depth`.
+        target: API version and kind of what is scaled.
         after: roles that must exist first.
 
     Raises:
@@ -141,7 +143,7 @@ def autoscaler_item(
         "kind": "HorizontalPodAutoscaler",
         "metadata": metadata(name, namespace, {"app": component}),
         "spec": without_none(
-            scaleTargetRef={"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            scaleTargetRef={"apiVersion": target[0], "kind": target[1], "name": name},
             minReplicas=config.min,
             maxReplicas=config.max,
             metrics=metrics,

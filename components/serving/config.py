@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
@@ -21,6 +22,7 @@ from ..config import (
     Revision,
     Seconds,
     Size,
+    is_commit,
     patterned,
 )
 from ..errors import PLAINTEXT_ADVICE, MisfitError, Problem, states_secret
@@ -28,8 +30,11 @@ from ..fit.architecture import ArchitectureConfig
 from ..quantity import number
 from ..scaling.autoscaler import AutoscalingConfig
 from ..traffic.service import ServiceConfig
-from .cache import CacheConfig, NodeDisk
+from . import cache as caches
+from .cache import CacheConfig, Claim, NodeDisk
+from .engine import SpansNodes
 from .engines import EngineConfig
+from .flags import variables_misfits
 from .hub_token import SecretKeyName, TokenConfig
 from .network_policy import NetworkConfig
 
@@ -40,13 +45,15 @@ GoogleAccount = Annotated[
     ),
 ]
 """A Google service account's address."""
+ROLE_LABEL = "inference/role"
+"""Label of the pods of a replica that spans nodes: `leader` answers requests, a `worker` only takes part."""
 
 
 class ResourcesConfig(Config):
     """CPU and memory of one replica."""
 
     cpu: Cpu | None = None
-    """Cores requested. Omitted: three quarters of the node's, shared by its GPUs."""
+    """Cores requested. Omitted: three quarters of the node's, shared by its GPUs, and no more than cpu_limit."""
     memory: Bytes | None = None
     """Memory requested, and its limit. Omitted: three quarters of the node's, shared by its GPUs."""
     cpu_limit: Cpu | None = None
@@ -125,7 +132,14 @@ class ModelServerConfig(Config):
     runs_on: tuple[DnsLabel, ...] = ()
     """Node pools, in order of preference, or one compute class. Omitted: any node without taints."""
     gpus: Size | None = None
-    """GPUs of one replica, all on one node. Omitted: 1 on pools with GPUs and for engines that need one, else 0."""
+    """GPUs of one replica on each of its nodes. Omitted: 1 on pools with GPUs and for engines that need one, else 0."""
+    nodes: Count = 1
+    """Nodes that one replica spans, a pod on each: the layers are divided among them. Needs addons.leader_worker_set.
+    Omitted: 1."""
+    exclusive_topology: LabelKey | None = None
+    """Node label whose value all pods of a replica share and no other replica has: cloud.google.com/gke-nodepool for
+    pools with compact placement, topology.kubernetes.io/zone to stay in one zone. Only with nodes above 1. Omitted:
+    pods of a replica go to any nodes of the pools."""
     replicas: Count = 1
     """Pods, each with the whole model. Not used where autoscaling is set. Omitted: 1."""
     autoscaling: AutoscalingConfig | None = None
@@ -134,11 +148,16 @@ class ModelServerConfig(Config):
     """CPU and memory. Omitted: three quarters of the node's, shared by its GPUs."""
     cache: CacheConfig = Field(default_factory=NodeDisk)
     """Where model files are kept. Omitted: 50 GiB of the node's disk, downloaded anew by each pod."""
+    offline: Flag | None = None
+    """Whether the pods never call the Hub: HF_HUB_OFFLINE is set, and the network policy lets them reach no public
+    address. Omitted: they are offline where the cache is filled before they start, by `download` or as a bucket, a
+    Hyperdisk ML volume or an image."""
     hf_token: TokenConfig | None = None
-    """Where the Hugging Face token comes from; gated models need one. Omitted: no token."""
-    shared_memory: Bytes = "1Gi"
-    """Shared memory (/dev/shm), which NCCL and PyTorch use between processes; part of memory. Omitted: 1 GiB, as TGI's
-    README runs it; containers have 64 MiB otherwise."""
+    """Where the Hugging Face token comes from; gated models need one. Pods that are offline do without: only a
+    `download` gets it. Omitted: no token."""
+    shared_memory: Bytes | None = None
+    """Shared memory (/dev/shm), which NCCL and PyTorch use between processes; part of memory. Omitted: 1 GiB for each
+    GPU of the pod, at least one, and what the engine keeps there; containers have 64 MiB otherwise."""
     service: ServiceConfig = Field(default_factory=ServiceConfig)
     """How clients reach it. Omitted: a Service on port 80 inside the cluster."""
     network: NetworkConfig = Field(default_factory=NetworkConfig)
@@ -176,9 +195,55 @@ class ModelServerConfig(Config):
         problems += [
             Problem(("labels", name), "is ours: Services and rollouts select by it; choose another key")
             for name in self.labels
-            if name in ("app", "color", "version")
+            if name in ("app", "color", "version", ROLE_LABEL)
         ]
         if self.gpus == 0 and self.engine.needs_gpu:
             problems.append(Problem(("gpus",), f"got 0; {self.engine.kind} serves on GPUs only: use 1 or more"))
-        MisfitError.raise_all(problems)
+        problems += variables_misfits(self.engine.kind, self.env)
+        MisfitError.raise_all([*problems, *self._loading_problems(), *self._group_misfits()])
         return self
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether the pods never call the Hub, the default resolved."""
+        return caches.is_filled(self.cache) if self.offline is None else self.offline
+
+    @property
+    def content(self) -> str:
+        """What is served: `model@revision`."""
+        return f"{self.model}@{self.revision}"
+
+    def _loading_problems(self) -> Iterator[Problem]:
+        download = self.cache.download if isinstance(self.cache, Claim) else None
+        if download and not is_commit(self.revision):
+            given = f'got "{self.revision}", which can move' if self.revision else "is missing"
+            fix = f"write the 40 digits of a commit, from huggingface.co/{self.model}/commits"
+            yield Problem(("revision",), f"{given}: cache.download fills the claim once for each revision; {fix}")
+        if not self.offline and not (self.is_offline and self.hf_token and not download):
+            return
+        match self.cache.kind:
+            case "node-disk" | "replica-disk":
+                fix = "use a claim with download, a bucket, a Hyperdisk ML volume or an image, or drop offline"
+                message = f"got true, but each pod starts with an empty {self.cache.kind} that nothing can fill; {fix}"
+                yield Problem(("offline",), message)
+            case "claim" if not download:
+                fix = "add download to it, or fill one first and name it as existing-claim"
+                yield Problem(("offline",), f"got true, but the claim is made empty, and nothing fills it; {fix}")
+            case kind if self.hf_token and not download:
+                message = f"nothing would use it: the pods are offline, and their {kind} is filled elsewhere; drop it"
+                yield Problem(("hf_token",), message)
+
+    def _group_misfits(self) -> Iterator[Problem]:
+        """What does not fit a replica's number of nodes."""
+        if self.nodes > 1 and not isinstance(self.engine, SpansNodes):
+            text = f"got {self.nodes}; {self.engine.kind} runs a replica on one node here: use 1, or engine kind: vllm"
+            yield Problem(("nodes",), text)
+        elif self.nodes > 1 and self.gpus == 0:
+            text = f"got 0; each of the replica's {self.nodes} nodes takes part with its GPUs: use 1 or more"
+            yield Problem(("gpus",), text)
+        if self.exclusive_topology and self.nodes == 1:
+            text = "keeps the pods of a replica together, and nodes is 1; drop it, or write how many nodes it spans"
+            yield Problem(("exclusive_topology",), text)
+        if self.exclusive_topology == "kubernetes.io/hostname":
+            text = "would put all pods of a replica on one node; drop nodes and write the GPUs of that node in gpus"
+            yield Problem(("exclusive_topology",), text)

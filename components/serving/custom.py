@@ -18,6 +18,8 @@ AbsolutePath = Annotated[str, patterned(r"^(/[\w.@-]+)+$", "an absolute path suc
 MetricName = Annotated[str, patterned(r"^[a-zA-Z_:][a-zA-Z0-9_:]*$", "a Prometheus metric name")]
 
 
+_LONGEST = 7 * 24 * 3600
+"""Seconds a probe may let a container fail; as long as our other durations, and far below what fits a Deployment."""
 _USER = 10001
 """uid for images of one's own: not root, and not a user of common base images."""
 
@@ -25,16 +27,24 @@ _USER = 10001
 class ProbeConfig(Config):
     """One HTTP probe."""
 
-    path: Annotated[str, patterned(r"^/\S*$", "a URL path such as /v1/health")] = "/health"
+    path: Annotated[str, patterned(r"^/[!-~]*$", "a URL path such as /v1/health")] = "/health"
     """Path that answers 200 when all is well. Omitted: /health."""
-    period_seconds: Count
+    period_seconds: Annotated[Seconds, Field(ge=1)]
     """Seconds between calls."""
-    timeout_seconds: Count = 5
+    timeout_seconds: Annotated[Seconds, Field(ge=1)] = 5
     """Seconds to wait for the answer. Omitted: 5."""
     failure_threshold: Count
     """Failures in a row before Kubernetes acts."""
     initial_delay_seconds: Seconds = 0
     """Seconds before the first call. Omitted: 0."""
+
+    @model_validator(mode="after")
+    def _acts_in_time(self) -> ProbeConfig:
+        budget = self.probe().budget_seconds
+        if budget > _LONGEST:
+            message = f"got {self.failure_threshold}; every {self.period_seconds} s that is {budget:,} s, and a week"
+            raise MisfitError(f"{message} ({_LONGEST:,} s) is the most: lower one of them", at=("failure_threshold",))
+        return self
 
     def probe(self) -> Probe:
         """The probe as the model server uses it."""
@@ -57,9 +67,9 @@ class ProbesConfig(Config):
 class MetricsConfig(Config):
     """What the container tells Prometheus."""
 
-    path: Annotated[str, patterned(r"^/\S*$", "a URL path such as /v1/health")] = "/metrics"
+    path: Annotated[str, patterned(r"^/[!-~]*$", "a URL path such as /v1/health")] = "/metrics"
     """Where. Omitted: /metrics."""
-    like: Literal["tgi", "vllm", "sglang"] | None = None
+    like: Literal["tgi", "vllm", "sglang", "tei"] | None = None
     """The engine whose metrics it emits, when it is one of those in an image of your own. Omitted: only `names`."""
     names: dict[MetricName, Literal["gauge", "counter", "histogram", "summary"]] = Field(default_factory=dict)
     """Further metrics it emits. Autoscalers and alerts may name these and no others. Omitted: none."""

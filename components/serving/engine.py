@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from ..demand import Demand
 from ..manifest import Shared
@@ -70,6 +70,18 @@ class Security:
         return "restricted" if self.user else "baseline"
 
 
+@cache
+def pod_security(security: Security) -> Shared:
+    """The pod's security context."""
+    settings: dict[str, Any] = {"runAsNonRoot": security.user != 0, "runAsUser": security.user}
+    if security.group is not None:
+        settings["runAsGroup"] = security.group
+    if security.fs_group is not None:
+        # Otherwise the kubelet walks the whole cache at every mount (Kubernetes API, PodSecurityContext).
+        settings |= {"fsGroup": security.fs_group, "fsGroupChangePolicy": "OnRootMismatch"}
+    return Shared(**settings, seccompProfile={"type": "RuntimeDefault"})
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """How one container of an engine starts, is watched, and stops.
@@ -92,8 +104,13 @@ class Launch:
         metrics: what it emits: Prometheus name to gauge, counter, histogram or summary.
         queue_metric: the gauge of requests that wait; empty when the engine has none.
         min_compute_capability: lowest CUDA compute capability the image is built for; 0 when unknown.
+        max_compute_capability: highest one it starts on; 0 when newer GPUs run it too, or when unknown.
+        secret_variables: environment variables that `args` hand on, and that `secret_env` must therefore define.
         egress_ports: TCP ports in the cluster that it must reach, such as a trace collector's.
+        pod_ip_env: variable that hands the pod's own address over; empty when the engine needs none.
+        shared_memory_gib: what the engine keeps in /dev/shm besides what its GPUs need to talk to each other, in GiB.
         demand: what decides how much GPU memory a replica takes; `None` when nobody knows.
+        python: the Python in the image that has huggingface_hub, which can fill a cache; empty when it has none.
     """
 
     container: str
@@ -113,8 +130,13 @@ class Launch:
     metrics: Mapping[str, str] = field(default_factory=dict)
     queue_metric: str = ""
     min_compute_capability: float = 0.0
+    max_compute_capability: float = 0.0
+    secret_variables: tuple[str, ...] = ()
     egress_ports: tuple[int, ...] = ()
+    pod_ip_env: str = ""
+    shared_memory_gib: float = 0.0
     demand: Demand | None = None
+    python: str = ""
 
 
 class Engine(Protocol):
@@ -126,4 +148,16 @@ class Engine(Protocol):
 
     def launch(self, model: str, revision: str | None, gpus: int) -> Launch:
         """How to serve `model` at `revision` on `gpus` GPUs of one node."""
+        ...
+
+
+@runtime_checkable
+class SpansNodes(Protocol):
+    """What an engine has besides when one replica of it can run over several nodes."""
+
+    def launch_group(self, model: str, revision: str | None, gpus: int, nodes: int) -> tuple[Launch, Launch]:
+        """How to serve `model` on `gpus` GPUs of each of `nodes` nodes: the leader's pod, and each worker's.
+
+        `$(LWS_LEADER_ADDRESS)` and `$(LWS_WORKER_INDEX)` stand for what LeaderWorkerSet sets in every container.
+        """
         ...

@@ -14,10 +14,13 @@ from ..names import physical_name
 from ..plan import Item, Part
 from ..scaling.autoscaler import autoscaler_item
 from ..traffic.service import service_host, service_item, service_url
+from . import cache
 from .cache import Claim, ExistingClaim, claim_items
 from .config import ModelServerConfig
-from .engine import Launch
+from .download import Download, surroundings
+from .engine import Launch, SpansNodes
 from .hub_token import TokenParts, token_parts
+from .leader_worker_set import LEADER, group_name, leader_worker_set, refuse_too_few_places
 from .network_policy import network_policy_item
 from .pod import gpus_of, pod_template
 from .site import Site
@@ -45,6 +48,16 @@ class Track:
     standby: bool = False
 
     @property
+    def grouped(self) -> bool:
+        """Whether a replica is a group of pods on several nodes."""
+        return self.config.nodes > 1
+
+    @property
+    def pods(self) -> str:
+        """The role of what makes its pods."""
+        return self.role("leader-worker-set" if self.grouped else "deployment")
+
+    @property
     def labels(self) -> dict[str, str]:
         """What selects its pods besides `app`."""
         return {self.label: self.name} if self.name else {}
@@ -54,8 +67,9 @@ class Track:
         return f"{self.name}-{noun}" if self.name else noun
 
     def deployment(self, server: str) -> str:
-        """The Deployment's name."""
-        return physical_name(server, self.name) if self.name else server
+        """The name of its Deployment, or LeaderWorkerSet."""
+        name = physical_name(server, self.name) if self.name else server
+        return group_name(name) if self.grouped else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +102,20 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     Service without ready pods (seen on a real engine: without that order it had none for 0.27 s).
     """
     base = tracks[0].config
+    groups = sum(_most_replicas(track.config) + (track.config.update.max_surge or 0) for track in tracks)
+    refuse_too_few_places(base, groups, site)
     runs = [(track, _launch(track.config, site)) for track in tracks]
-    shared = _shared(name, base, [launch for _, launch in runs], site)
+    shared = _shared(name, base, runs, site)
     items = list(shared.items)
     active: list[str] = []
     for track, launch in runs:
         if not track.standby:
             items += _track_items(name, track, launch, shared, site, after=shared.roles)
-            active.append(track.role("deployment"))
+            active.append(track.pods)
     timeout = max(_timeout_seconds(track.config, launch) for track, launch in runs)
+    selected = {**selector, **LEADER} if base.nodes > 1 else selector
     items.append(
-        service_item(name, base.namespace, base.service, selector, after=tuple(active), timeout_seconds=timeout)
+        service_item(name, base.namespace, base.service, selected, after=tuple(active), timeout_seconds=timeout)
     )
     for track, launch in runs:
         if track.standby:
@@ -108,7 +125,7 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
         "url": service_url(name, base.namespace, base.service),
         "namespace": base.namespace,
         "service": name,
-        "selector": dict(selector),
+        "selector": dict(selected),
         "deployments": [track.deployment(name) for track in tracks],
     }
     return Part(
@@ -119,20 +136,19 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
         site.after,
         site.path,
         siblings=tuple(sorted(SERVER_KINDS - {kind})),
-        demands={
-            track.role("deployment"): _demand(track.config, launch.demand) for track, launch in runs if launch.demand
-        },
+        demands={track.pods: _demand(track.config, launch.demand) for track, launch in runs if launch.demand},
     )
 
 
-def _most_pods(config: ModelServerConfig) -> int:
+def _most_replicas(config: ModelServerConfig) -> int:
     return config.autoscaling.max if config.autoscaling else config.replicas
 
 
-def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: Site) -> _Shared:
+def _shared(name: str, config: ModelServerConfig, runs: list[tuple[Track, Launch]], site: Site) -> _Shared:
     namespace = config.namespace
+    launches = [launch for _, launch in runs]
     items = [_service_account(name, config)]
-    items += claim_items(name, namespace, config.cache, timeout_seconds=NODE_SECONDS)
+    items += claim_items(name, namespace, config.cache, content=config.content, timeout_seconds=NODE_SECONDS)
     token = token_parts(name, namespace, config.hf_token) if config.hf_token else None
     items += token.items if token else ()
     scraped = site.prometheus is not None and any(launch.metrics_path for launch in launches)
@@ -145,9 +161,13 @@ def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: 
             balanced=config.service.type == "LoadBalancer",
             callers=[*site.callers, *([scraper] if scraper else [])],
             cluster_ports=[port for launch in launches for port in launch.egress_ports],
-            google_apis=config.gcp_service_account is not None,
+            google_apis=config.gcp_service_account is not None or cache.needs_google_identity(config.cache),
+            internet=_may_call_out(config),
+            cache_ranges=cache.egress_ranges(config.cache),
+            peers=config.nodes > 1,
         )
     )
+    items += _downloads(name, runs, site, token, after=tuple(item.role for item in items))
     roles = tuple(item.role for item in items)
     if site.prometheus and scraped:
         paths = {launch.metrics_path for launch in launches if launch.metrics_path}
@@ -159,12 +179,46 @@ def _shared(name: str, config: ModelServerConfig, launches: list[Launch], site: 
             component=name,
             name=name,
             namespace=namespace,
-            selector={"app": name},
+            selector={"app": name, **(LEADER if config.nodes > 1 else {})},
             port="http",
             path=min(paths),
         )
         items += [item] if item else []
     return _Shared(items, token, roles)
+
+
+def _may_call_out(config: ModelServerConfig) -> bool:
+    if config.network.internet is not None:
+        return config.network.internet
+    return not config.is_offline or cache.needs_public_addresses(config.cache)
+
+
+def _downloads(
+    name: str, runs: list[tuple[Track, Launch]], site: Site, token: TokenParts | None, *, after: tuple[str, ...]
+) -> list[Item]:
+    """A Job for each model and revision that is served from the claim."""
+    config = runs[0][0].config
+    if not isinstance(config.cache, Claim) or config.cache.download is None:
+        return []
+    around = surroundings(name, config.namespace)
+    zonal = config.cache.access_mode == "ReadWriteOnce"
+    zones = sorted({zone for node in site.nodes for zone in node.zones}) if zonal else ()
+    jobs: dict[str, Item] = {}
+    for track, launch in runs:
+        download = Download(
+            server=name,
+            namespace=config.namespace,
+            config=config.cache.download,
+            model=track.config.model,
+            revision=track.config.revision or "",
+            launch=launch,
+            claim=cache.claim_name(name, config.cache, track.config.content),
+            zones=tuple(zones),
+            token=token,
+        )
+        job = download.job(after=(*after, *(item.role for item in around)))
+        jobs[job.role] = job
+    return [*around, *jobs.values()]
 
 
 def _demand(config: ModelServerConfig, demand: Demand) -> Demand:
@@ -175,15 +229,33 @@ def _demand(config: ModelServerConfig, demand: Demand) -> Demand:
 
 
 def _launch(config: ModelServerConfig, site: Site) -> Launch:
-    return config.engine.launch(config.model, config.revision, gpus_of(config, site.nodes))
+    """How the pods that answer requests start."""
+    return _group(config, site)[0]
+
+
+def _group(config: ModelServerConfig, site: Site) -> tuple[Launch, ...]:
+    """How one replica's pods start: one, or the leader and each worker where it spans nodes."""
+    gpus = gpus_of(config, site.nodes)
+    started = _started(config, config.model, config.revision, gpus)
+    if folder := cache.folder(config.cache):
+        # Plain files in a folder: the engine is given the folder for the model, and there are no revisions in it.
+        local = _started(config, f"{started[0].cache_path}/{folder}", None, gpus)
+        return tuple(replace(there, demand=asked.demand) for there, asked in zip(local, started, strict=True))
+    return started
+
+
+def _started(config: ModelServerConfig, model: str, revision: str | None, gpus: int) -> tuple[Launch, ...]:
+    if config.nodes > 1 and isinstance(config.engine, SpansNodes):
+        return config.engine.launch_group(model, revision, gpus, config.nodes)
+    return (config.engine.launch(model, revision, gpus),)
 
 
 def _track_items(
     name: str, track: Track, launch: Launch, shared: _Shared, site: Site, *, after: tuple[str, ...]
 ) -> list[Item]:
     config = track.config
-    deployment = _deployment(name, track, launch, shared.token, site)
-    role, budget = track.role("deployment"), track.role("disruption-budget")
+    deployment = _workload(name, track, launch, shared.token, site)
+    role, budget = track.pods, track.role("disruption-budget")
     items = [
         object_item(budget, name, _disruption_budget(name, track), after=after),
         object_item(role, name, deployment, after=after, timeout_seconds=_timeout_seconds(config, launch)),
@@ -200,6 +272,7 @@ def _track_items(
                     adapter=site.adapter,
                     emitted=launch.metrics,
                     queue_metric=launch.queue_metric,
+                    target=(deployment["apiVersion"], deployment["kind"]),
                     after=(role,),
                 )
             )
@@ -210,16 +283,24 @@ def _track_items(
     return items
 
 
-def _deployment(name: str, track: Track, launch: Launch, token: TokenParts | None, site: Site) -> dict[str, Any]:
+def _workload(name: str, track: Track, launch: Launch, token: TokenParts | None, site: Site) -> dict[str, Any]:
+    """What makes a track's pods: a Deployment, or a LeaderWorkerSet where a replica spans nodes."""
     config = track.config
     labels = {"app": name, **track.labels}
-    gpus = gpus_of(config, site.nodes)
-    surge, unavailable = config.update.max_surge, config.update.max_unavailable
-    if surge is None:
-        single = isinstance(config.cache, Claim | ExistingClaim) and config.cache.access_mode == "ReadWriteOnce"
-        surge = 1 if unavailable == 0 or (unavailable is None and not gpus and not single) else 0
-    if unavailable is None:
-        unavailable = 1 if surge == 0 else 0
+    update = _update(config, gpus_of(config, site.nodes))
+    match _group(config, site):
+        case (leader, worker):
+            return leader_worker_set(
+                track.deployment(name),
+                name,
+                config,
+                (leader, worker),
+                labels=labels,
+                update=update,
+                site=site,
+                token=token,
+                standby=track.standby,
+            )
     # Pulumi would wait for a colour that may not even have nodes yet.
     notes = {"pulumi.com/skipAwait": "true"} if track.standby else None
     return {
@@ -231,13 +312,7 @@ def _deployment(name: str, track: Track, launch: Launch, token: TokenParts | Non
             # (pulumi/pulumi-kubernetes#2491).
             replicas=None if config.autoscaling else config.replicas,
             selector={"matchLabels": labels},
-            strategy={
-                "type": "RollingUpdate",
-                "rollingUpdate": {
-                    "maxSurge": surge,
-                    "maxUnavailable": unavailable,
-                },
-            },
+            strategy={"type": "RollingUpdate", "rollingUpdate": update},
             progressDeadlineSeconds=_start_seconds(config, launch),
             template=pod_template(
                 name, config, launch, labels=labels, nodes=site.nodes, placement=site.placement, token=token
@@ -246,13 +321,24 @@ def _deployment(name: str, track: Track, launch: Launch, token: TokenParts | Non
     }
 
 
+def _update(config: ModelServerConfig, gpus: int) -> dict[str, int]:
+    """How many replicas may be there above and be missing below their number while they are replaced."""
+    surge, unavailable = config.update.max_surge, config.update.max_unavailable
+    if surge is None:
+        single = isinstance(config.cache, Claim | ExistingClaim) and config.cache.access_mode == "ReadWriteOnce"
+        surge = 1 if unavailable == 0 or (unavailable is None and not gpus and not single) else 0
+    if unavailable is None:
+        unavailable = 1 if surge == 0 else 0
+    return {"maxSurge": surge, "maxUnavailable": unavailable}
+
+
 def _start_seconds(config: ModelServerConfig, launch: Launch) -> int:
     return config.start_seconds or NODE_SECONDS + launch.probes[0].budget_seconds
 
 
 def _timeout_seconds(config: ModelServerConfig, launch: Launch) -> int:
     """How long Pulumi waits: pods are replaced one after another, each may need a node and a whole load."""
-    return _start_seconds(config, launch) * _most_pods(config)
+    return _start_seconds(config, launch) * _most_replicas(config)
 
 
 def _service_account(name: str, config: ModelServerConfig) -> Item:

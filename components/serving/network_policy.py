@@ -38,9 +38,10 @@ class NetworkConfig(Config):
     egress: tuple[EgressConfig, ...] = ()
     """What else in the cluster the pods may call, such as a database. Omitted: nothing but DNS and a trace collector
     that the engine names."""
-    internet: Flag = True
-    """Whether the pods may call public addresses on port 443, to fetch models. Omitted: they may. Hub downloads come
-    from changing addresses, which a NetworkPolicy cannot name (huggingface.co/.well-known/meta.json)."""
+    internet: Flag | None = None
+    """Whether the pods may call public addresses on port 443, to fetch models. Omitted: they may, unless they are
+    offline. Hub downloads come from changing addresses, which a NetworkPolicy cannot name
+    (huggingface.co/.well-known/meta.json)."""
 
 
 def network_policy_item(
@@ -52,6 +53,9 @@ def network_policy_item(
     callers: Iterable[str] = (),
     cluster_ports: Iterable[int] = (),
     google_apis: bool = False,
+    internet: bool = True,
+    cache_ranges: Iterable[str] = (),
+    peers: bool = False,
 ) -> Item:
     """The NetworkPolicy of a model server.
 
@@ -63,6 +67,10 @@ def network_policy_item(
         callers: further namespaces that may call: gateways, Prometheus.
         cluster_ports: TCP ports that the pods may call anywhere in the cluster.
         google_apis: whether the pods use Workload Identity and so need the metadata server.
+        internet: whether the pods may call public addresses on port 443.
+        cache_ranges: addresses that a model cache is read from, on port 443.
+        peers: whether its pods talk to each other, as those of a replica that spans nodes do, on ports that they and
+            NCCL choose at start.
     """
     names = sorted({*config.callers, *callers} - {namespace})
     sources: list[dict[str, Any]] = [{"podSelector": {}}, *(in_namespaces(name) for name in names)]
@@ -72,8 +80,10 @@ def network_policy_item(
     elif balanced:
         sources += [_addresses(cidr) for cidr in _LOAD_BALANCERS]
     egress: list[dict[str, Any]] = [dns_egress()]
-    if config.internet:
-        egress.append(_internet_egress())
+    if internet:
+        egress.append(public_https())
+    if cache_ranges:
+        egress.append({"to": [_addresses(cidr) for cidr in cache_ranges], "ports": [_tcp(443)]})
     egress += [
         {"to": [in_namespaces(rule.namespace)], "ports": [_tcp(port) for port in rule.ports]} for rule in config.egress
     ]
@@ -82,6 +92,11 @@ def network_policy_item(
         egress.append({"to": [{"namespaceSelector": {}}], "ports": [_tcp(port) for port in ports]})
     if google_apis:
         egress += _metadata_server()
+    ingress: list[dict[str, Any]] = [{"from": sources, "ports": [{"protocol": "TCP", "port": "http"}]}]
+    if peers:
+        own = {"podSelector": {"matchLabels": {"app": server}}}
+        ingress.append({"from": [own]})
+        egress.append({"to": [own]})
     manifest = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -89,7 +104,7 @@ def network_policy_item(
         "spec": {
             "podSelector": {"matchLabels": {"app": server}},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": sources, "ports": [{"protocol": "TCP", "port": "http"}]}],
+            "ingress": ingress,
             "egress": egress,
         },
     }
@@ -97,7 +112,8 @@ def network_policy_item(
 
 
 @cache
-def _internet_egress() -> Shared:
+def public_https() -> Shared:
+    """An egress rule to port 443 of every public address: the Hub's and Cloud Storage's change."""
     return Shared(to=[_addresses("0.0.0.0/0", _PRIVATE)], ports=[_tcp(443)])
 
 

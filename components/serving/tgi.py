@@ -8,40 +8,37 @@ Flags are those of v3.3.5 to v3.3.7, which do not differ (launcher/src/main.rs, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from ..catalog import images, metrics
-from ..config import Config, Count, Flag, Image, Number, Seconds, Size, patterned
-from ..errors import MisfitError, Problem
+from ..catalog.engine_flags import flags_of
+from ..catalog.quantization import methods_of
+from ..config import Image, patterned
+from ..demand import Demand
+from ..errors import MisfitError
 from .engine import Launch, Probe, Security
+from .flags import FlagHints
+from .tgi_flags import TgiBatchFlags, TgiModelFlags, TgiServerFlags
+from .tgi_rules import REPOSITORY, misfits, splits
 
-REPOSITORY = "ghcr.io/huggingface/text-generation-inference"
 PORT = 8080
 """Not the image's 80: without capabilities it cannot be bound under containerd 1.7 (containerd config_unix.go)."""
 CACHE = "/data"
 _SCRATCH = "/tmp"  # noqa: S108 - a path inside the container, an emptyDir of its own
-
-_NOT_FLAGS = {
-    "flash_attention": "TGI has no --flash-attention; it picks the kernel by GPU; leave it out",
-    "paged_attention": "TGI has no --paged-attention; it picks the kernel by GPU; leave it out",
-    "continuous_batching": "TGI always batches continuously; leave it out",
-    "max_input_length": "it is TGI's old name; write max_input_tokens",
-    "tensor_parallel_size": "that is vLLM's; TGI's is num_shard",
-    "max_model_len": "that is vLLM's; TGI's is max_total_tokens",
-    "gpu_memory_utilization": "that is vLLM's; TGI's is cuda_memory_fraction",
-    "shm_size": "it is Docker's; write shared_memory next to engine",
-    "port": f"the model server serves on {PORT} inside the pod; the Service's port is service.port",
-}
+_BUILT_FOR = 8.0
+"""Lowest CUDA compute capability: the Dockerfile's TORCH_CUDA_ARCH_LIST is 8.0;8.6;9.0+PTX."""
 
 
-class TgiEngine(Config):
+class TgiEngine(TgiModelFlags, TgiBatchFlags, TgiServerFlags):
     """Text Generation Inference, the flags of its launcher. An omitted one keeps TGI's own default."""
 
-    unknown_field_hints: ClassVar[dict[str, str]] = _NOT_FLAGS
+    unknown_field_hints: ClassVar[Mapping[str, str]] = FlagHints("tgi")
     needs_gpu: ClassVar[bool] = True
+    platform: ClassVar[Literal["cuda", "rocm"]] = "cuda"
+    """Whose GPUs the image is built for."""
 
     kind: Literal["tgi"] = "tgi"
     """The engine's name."""
@@ -50,73 +47,33 @@ class TgiEngine(Config):
     the digest is added where one is known."""
     image: Image | None = None
     """Another image with TGI in it, such as a mirror in Artifact Registry. Omitted: the official one at `version`."""
-    num_shard: Count | None = None
-    """GPUs the model is split over. Omitted: as many as the model server has. Always passed, because TGI before
-    3.3.7 counts all visible GPUs as one (huggingface/text-generation-inference#3346)."""
-    quantize: (
-        Literal[
-            "awq", "compressed-tensors", "eetq", "exl2", "gptq", "marlin", "bitsandbytes-nf4", "bitsandbytes-fp4", "fp8"
-        ]
-        | None
-    ) = None
-    """Quantization. awq, gptq, marlin and exl2 need weights quantized beforehand. Omitted: none."""
-    dtype: Literal["float16", "bfloat16"] | None = None
-    """Data type of the weights; not together with quantize. Omitted: the model's own."""
-    kv_cache_dtype: Literal["fp8_e4m3fn", "fp8_e5m2"] | None = None
-    """Data type of the KV cache. Omitted: the model's."""
-    max_concurrent_requests: Count | None = None
-    """Requests in flight; one more is answered 429. Omitted: 128."""
-    max_input_tokens: Count | None = None
-    """Longest prompt in tokens. Omitted: one less than max_total_tokens."""
-    max_total_tokens: Count | None = None
-    """Longest prompt plus answer in tokens. Omitted: what fits the GPU, at most the model's context."""
-    max_batch_prefill_tokens: Count | None = None
-    """Prompt tokens of one prefill. Omitted: TGI computes it from the GPU."""
-    max_batch_total_tokens: Count | None = None
-    """Tokens of all requests in a batch together. Omitted: as many as free GPU memory holds."""
-    max_waiting_tokens: Size | None = None
-    """Decode steps after which waiting requests are forced in. Omitted: 20."""
-    waiting_served_ratio: Annotated[Number, Field(gt=0)] | None = None
-    """Share of waiting to running requests from which a batch is paused to let them in. Omitted: 0.3."""
-    cuda_memory_fraction: Annotated[Number, Field(gt=0, le=1)] | None = None
-    """Share of GPU memory TGI may use. Omitted: 1.0."""
-    trust_remote_code: Flag = False
-    """Run code from the model's repository. Omitted: refused, because that code is not ours."""
-    cors_allow_origin: tuple[
-        Annotated[str, patterned(r"^(\*|https?://[\w.:-]+)$", "`*` or an origin such as https://a.io")], ...
-    ] = ()
-    """Origins browsers may call from; `*` alone allows all. Omitted: none."""
-    otlp_endpoint: (
-        Annotated[str, patterned(r"^https?://[\w.-]+:\d+$", "a URL such as http://jaeger.tracing:4317")] | None
-    ) = None
-    """Trace collector, OTLP over gRPC, such as http://jaeger.tracing:4317. Omitted: no traces."""
-    otlp_service_name: Annotated[str, patterned(r"^[\w.-]+$", "letters, digits, dots and dashes")] | None = None
-    """Name in traces. Omitted: text-generation-inference.router."""
-    graceful_termination_timeout: Annotated[Seconds, Field(ge=1, le=3600)] = 90
-    """Seconds to finish open requests after SIGTERM. Omitted: 90, TGI's default."""
+    extra_args: tuple[str, ...] = ()
+    """Arguments handed to the launcher as they are, for an image of yours with flags that no field here is for. None
+    that a field sets, and no credential. Omitted: none."""
 
     @model_validator(mode="after")
     def _fields_fit(self) -> TgiEngine:
-        MisfitError.raise_all(list(self._misfits()))
+        MisfitError.raise_all(list(misfits(self)))
         return self
 
-    def _misfits(self) -> Iterator[Problem]:
-        if self.image is None and (reason := images.refusal(REPOSITORY, self.version)):
-            usable = ", ".join(images.usable_tags(REPOSITORY))
-            yield Problem(("version",), f'got "{self.version}"; {reason}; use one of: {usable}')
-        if self.dtype and self.quantize:
-            yield Problem(("dtype",), f"dtype {self.dtype} cannot be combined with quantize {self.quantize}; drop one")
-        if (lower := self.max_input_tokens) and (upper := self.max_total_tokens) and lower >= upper:
-            yield Problem(("max_input_tokens",), f"got {lower}; must be less than max_total_tokens, which is {upper}")
-        if (lower := self.max_total_tokens) and (upper := self.max_batch_total_tokens) and lower > upper:
-            yield Problem(
-                ("max_total_tokens",), f"got {lower}; must be at most max_batch_total_tokens, which is {upper}"
-            )
-        if "*" in self.cors_allow_origin and len(self.cors_allow_origin) > 1:
-            yield Problem(("cors_allow_origin",), "`*` allows every origin already; write it alone")
+    @property
+    def tag(self) -> str:
+        """The image's tag: each release has one more for AMD GPUs."""
+        return f"{self.version}-rocm" if self.platform == "rocm" else self.version
+
+    def on_amd(self) -> TgiEngine:
+        """The same settings for AMD GPUs.
+
+        Raises:
+            ConfigError: for settings that the image for AMD GPUs cannot do.
+        """
+        if self.image is not None:
+            message = f'got "{self.image}", which nobody knows to be built for AMD GPUs; leave it out'
+            raise MisfitError(message, at=("engine", "image"))
+        return TgiOnRocm(**{name: getattr(self, name) for name in self.model_fields_set})
 
     def launch(self, model: str, revision: str | None, gpus: int) -> Launch:
-        """How TGI serves `model`; values with spaces or globs go by variable, see `_environment`.
+        """How TGI serves `model`; values that a shell would change go by variable.
 
         Raises:
             MisfitError: for exl2 weights on more than one GPU.
@@ -124,11 +81,13 @@ class TgiEngine(Config):
         shards = self.num_shard or gpus
         if self.quantize == "exl2" and shards > 1:
             raise MisfitError(f"exl2 weights cannot be sharded; got {shards} shards, use 1", at=("engine", "num_shard"))
+        given: dict[str, Any] = {"model_id": model, "revision": revision, "num_shard": shards}
+        arguments, variables = _settings(self, given)
         return Launch(
             container="tgi",
-            image=self.image or images.image(REPOSITORY, self.version),
-            args=tuple(self._arguments(model, revision, shards)),
-            env=self._environment(),
+            image=self.image or images.image(REPOSITORY, self.tag),
+            args=(*arguments, *self.extra_args),
+            env=self._environment() | variables,
             port=PORT,
             # The entrypoint and binaries are absolute, and the router saves the tokenizer into "out" below its
             # working directory at every start (router/src/server.rs py_resolve_tokenizer): /usr/src is read-only.
@@ -147,41 +106,45 @@ class TgiEngine(Config):
             security=Security(user=0, group=0, fs_group=0, read_only_root=True),
             metrics=metrics.emitted("tgi"),
             queue_metric=metrics.role("tgi", "queue"),
-            # Dockerfile: TORCH_CUDA_ARCH_LIST="8.0;8.6;9.0+PTX".
-            min_compute_capability=8.0,
+            min_compute_capability=self._min_compute_capability(),
             egress_ports=(int(self.otlp_endpoint.rpartition(":")[2]),) if self.otlp_endpoint else (),
+            # Dockerfile@v3.3.6: VIRTUAL_ENV, which has huggingface_hub 0.30 (server/uv.lock).
+            python="/usr/src/.venv/bin/python",
+            demand=self._demand(model, shards),
         )
 
-    def _arguments(self, model: str, revision: str | None, shards: int) -> list[str]:
-        flags: dict[str, str | int | float | None] = {
-            "--model-id": model,
-            "--revision": revision,
-            "--num-shard": shards,
-            "--quantize": self.quantize,
-            "--dtype": self.dtype,
-            "--kv-cache-dtype": self.kv_cache_dtype,
-            "--max-concurrent-requests": self.max_concurrent_requests,
-            "--max-input-tokens": self.max_input_tokens,
-            "--max-total-tokens": self.max_total_tokens,
-            "--max-batch-prefill-tokens": self.max_batch_prefill_tokens,
-            "--max-batch-total-tokens": self.max_batch_total_tokens,
-            "--max-waiting-tokens": self.max_waiting_tokens,
-            "--waiting-served-ratio": self.waiting_served_ratio,
-            "--cuda-memory-fraction": self.cuda_memory_fraction,
-            "--otlp-endpoint": self.otlp_endpoint,
-            "--otlp-service-name": self.otlp_service_name,
-            "--graceful-termination-timeout": self.graceful_termination_timeout,
-        }
-        arguments = [text for flag, value in flags.items() if value is not None for text in (flag, str(value))]
-        if "*" not in self.cors_allow_origin:
-            arguments += [text for origin in self.cors_allow_origin for text in ("--cors-allow-origin", origin)]
-        return [*arguments, "--trust-remote-code"] if self.trust_remote_code else arguments
+    def _min_compute_capability(self) -> float:
+        if self.platform == "rocm":
+            return 0.0
+        method = methods_of("tgi").get(self.quantize or "")
+        major, minor = method.min_compute_capability if method else (0, 0)
+        return max(_BUILT_FOR, major + minor / 10)
+
+    def _demand(self, model: str, shards: int) -> Demand:
+        return Demand(
+            engine="tgi",
+            version=self.version,
+            model=model,
+            tensor_parallel=shards,
+            quantization=self.quantize,
+            dtype=self.dtype,
+            kv_cache_dtype=self.kv_cache_dtype,
+            memory_fraction=self.cuda_memory_fraction,
+            request_tokens=self.max_total_tokens,
+            step_tokens=self.max_batch_prefill_tokens,
+            cache_tokens=self.max_batch_total_tokens,
+            # Not max_concurrent_requests, which counts the ones that wait.
+            requests=self.max_batch_size,
+            cuda_graphs=False
+            if self.quantize == "exl2"
+            else None
+            if self.cuda_graphs is None
+            else bool(self.cuda_graphs),
+            adapters=len(self.lora_adapters),
+        )
 
     def _environment(self) -> dict[str, str]:
-        """Variables the hardened pod needs, and the one setting that an argument would break.
-
-        tgi-entrypoint.sh passes `$@` unquoted, so the shell would expand a `*` to file names.
-        """
+        """Variables the hardened pod needs."""
         env = {
             "HF_HOME": CACHE,
             "HOME": f"{_SCRATCH}/home",
@@ -198,6 +161,51 @@ class TgiEngine(Config):
             # Otherwise TGI reports its start and use to huggingface.co (router/src/usage_stats.rs).
             "USAGE_STATS": "off",
         }
-        if "*" in self.cors_allow_origin:
-            env["CORS_ALLOW_ORIGIN"] = "*"
+        if self.platform == "rocm":
+            del env["NCCL_CUMEM_HOST_ENABLE"], env["TRITON_LIBCUDA_PATH"]
         return env
+
+
+class TgiOnRocm(TgiEngine):
+    """TGI's image for AMD GPUs. No stack file can name it: GKE has no such GPUs."""
+
+    platform: ClassVar[Literal["cuda", "rocm"]] = "rocm"
+
+
+def _settings(engine: TgiEngine, given: Mapping[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """What was set, as arguments in the order of TGI's reference, and as variables where an argument would not do.
+
+    Args:
+        engine: the settings.
+        given: what does not stand in them, or not as it is passed.
+    """
+    arguments: list[str] = []
+    variables: dict[str, str] = {}
+    for word, flag in flags_of("tgi").items():
+        value = given.get(word, getattr(engine, flag.field, None) if flag.field == word else None)
+        texts = _texts(word, value)
+        if flag.flag and isinstance(value, bool):
+            arguments += [flag.flag] if value else []
+        elif flag.flag and not any(map(splits, texts)):
+            arguments += [text for each in texts for text in (flag.flag, each)]
+        elif texts:
+            variables[flag.variable] = texts[0]
+    return arguments, variables
+
+
+def _texts(word: str, value: Any) -> list[str]:
+    """A value as the launcher parses it, one text for each time its flag is given; empty when there is none."""
+    match value:
+        case None:
+            return []
+        case bool():
+            return ["true" if value else "false"]
+        case tuple() if word == "cors_allow_origin":
+            return [*value]
+        case ():
+            # Without the flag TGI has its own list; "0" is its word for no graphs. No adapters are no flag.
+            return ["0"] if word == "cuda_graphs" else []
+        case tuple():
+            return [",".join(map(str, value))]
+        case _:
+            return [str(value)]

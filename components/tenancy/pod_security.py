@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+from ..manifest import pod_templates
 from ..plan import Part
 
 Level = Literal["privileged", "baseline", "restricted"]
@@ -18,13 +19,13 @@ LABEL_PREFIX = "pod-security.kubernetes.io/"
 """Begins the labels by which a namespace enforces, audits and warns about a level."""
 ENFORCE = f"{LABEL_PREFIX}enforce"
 """Label of a namespace: the level below which its pods are refused."""
-_WORKLOADS = ("Deployment", "DaemonSet", "StatefulSet", "Job")
+_WORKLOADS = ("Deployment", "DaemonSet", "StatefulSet", "Job", "LeaderWorkerSet")
 _BASELINE_CAPABILITIES = frozenset({
     "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP",
     "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
 })  # fmt: skip
 _RESTRICTED_VOLUMES = frozenset({
-    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret",
+    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim", "projected", "secret",
 })  # fmt: skip
 _SECCOMP = ("RuntimeDefault", "Localhost")
 
@@ -35,10 +36,11 @@ def strictest_level(parts: Iterable[Part], namespace: str) -> Level:
     `baseline` when the plan has no pod there: whoever brings pods later would not expect `restricted`.
     """
     reached = [
-        level_reached(item.properties["spec"]["template"]["spec"])
+        level_reached(template["spec"])
         for part in parts
         for item in part.items
         if item.is_object and item.kind in _WORKLOADS and item.namespace == namespace
+        for _, template in pod_templates(item.kind, item.properties["spec"])
     ]
     return min(reached, key=LEVELS.index, default="baseline")
 

@@ -15,6 +15,8 @@ MAX_VALUE = 1_000_000_000
 """Above it are only Kubernetes' own classes (k8s.io/kubernetes pkg/apis/scheduling/types.go,
 HighestUserDefinablePriority)."""
 _RESERVED = "system-"
+GIVEN = ("system-cluster-critical", "system-node-critical")
+"""The classes of every cluster (k8s.io/kubernetes pkg/apis/scheduling/v1/helpers.go, SystemPriorityClasses)."""
 
 
 class PriorityClassConfig(Config):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ..config import Config, Count, DnsLabel, DnsName, HostName, Percent, Seconds, patterned
+from ..config import Config, Count, DnsLabel, DnsName, HostName, LabelKey, LabelValue, Percent, Seconds, patterned
 from ..errors import MisfitError, Problem
 from ..manifest import metadata, object_item, without_none
 from ..names import physical_name
@@ -46,7 +46,7 @@ class RouteRule(Config):
         default_factory=dict
     )
     """Headers that must all match. Omitted: every request matches."""
-    path_prefix: Annotated[str, patterned(r"^/\S*$", "a URL path such as /v1/health")] | None = None
+    path_prefix: Annotated[str, patterned(r"^/[!-~]*$", "a URL path such as /v1/health")] | None = None
     """How the path must begin. Omitted: any path."""
     to: Annotated[dict[DnsLabel, Percent], Field(min_length=1)]
     """Subsets and their shares in per cent, which sum to 100."""
@@ -63,7 +63,7 @@ class RouteRule(Config):
 class GatewayConfig(Config):
     """A door into the mesh that the stack makes, on an ingress gateway that is there."""
 
-    selector: dict[str, str] = Field(default_factory=lambda: {"istio": "ingressgateway"})
+    selector: dict[LabelKey, LabelValue] = Field(default_factory=lambda: {"istio": "ingressgateway"})
     """Labels of the ingress gateway's pods. Omitted: istio: ingressgateway."""
     namespace: DnsLabel = "istio-ingress"
     """Namespace of the ingress gateway's pods, which may then call the model. Omitted: istio-ingress."""

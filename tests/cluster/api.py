@@ -71,7 +71,7 @@ class Api:
         response = self._pool.request(
             method,
             self._url(path, query or {}),
-            body=json.dumps(body) if body is not None else None,
+            body=json.dumps(body, ensure_ascii=False).encode() if body is not None else None,
             headers={**self._headers, "Content-Type": content, "Accept": accept},
         )
         text = response.data.decode()
@@ -104,6 +104,11 @@ class Api:
         """Every kind that lives in namespaces and can be listed, with its API version."""
         self._discover()
         return sorted(key for key, (plural, namespaced) in self._kinds.items() if namespaced and plural in self._listed)
+
+    def listed(self) -> list[tuple[str, str]]:
+        """Every kind that can be listed, in namespaces or without, with its API version."""
+        self._discover()
+        return sorted(key for key, (plural, _) in self._kinds.items() if plural in self._listed)
 
     def _discover(self) -> None:
         for root in ("/api", "/apis"):

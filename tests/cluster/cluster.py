@@ -30,9 +30,11 @@ from .processes import Processes, identity, is_alive, remove_leftovers
 SERVICE_RANGE = "10.96.0.0/16"
 POD_RANGE = "10.244.0.0/16"
 START_SECONDS = "tests.inference/start-seconds"
-"""Annotation of a pod: how long it takes to become Ready. Without it, `DEFAULT_START`."""
+"""Annotation of a pod: how many seconds it takes to become Ready. Without it, `DEFAULT_START`."""
 DEFAULT_START = 1.0
 """Seconds a pod takes to become Ready; a pod that needs no time would hide what a switch that waits too little does."""
+_START_EXPRESSION = f'.metadata.annotations["{START_SECONDS}"] | if . then rtrimstr("s") + "s" else . end'
+"""KWOK takes a duration with its unit, and silently the default for anything else."""
 _USERS = {
     "admin": ("admin", "system:masters"),
     "controllers": ("system:kube-controller-manager", ""),
@@ -205,7 +207,7 @@ def _definitions_of(api: Api) -> list[dict[str, Any]]:
 
 
 def _is_established(definition: dict[str, Any]) -> bool:
-    conditions = definition.get("status", {}).get("conditions", ())
+    conditions = definition.get("status", {}).get("conditions") or ()  # null until the controllers have seen it
     return any(entry["type"] == "Established" and entry["status"] == "True" for entry in conditions)
 
 
@@ -217,7 +219,7 @@ def _stages() -> list[dict[str, Any]]:
         if stage["metadata"]["name"] == "pod-ready":
             stage["spec"]["delay"] = {
                 "durationMilliseconds": int(DEFAULT_START * 1000),
-                "durationFrom": {"expressionFrom": f'.metadata.annotations["{START_SECONDS}"]'},
+                "durationFrom": {"expressionFrom": _START_EXPRESSION},
             }
     return stages
 

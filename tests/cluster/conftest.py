@@ -13,16 +13,19 @@ from typing import Any
 import pytest
 
 from components.plan import Item
+from tests.checkout import Checkout
 
 from .api import Answer, Api, ApiError
 from .binaries import MissingToolError
 from .cluster import Cluster, run_folder
-from .deploy import apply_object, nodes_of, surroundings, wipe
-from .environments import Loaded, label, loaded, manifests, stack_files
+from .deploy import apply_object, nodes_of, stand_ins, surroundings, wipe
+from .environments import Loaded, label, loaded, manifests, shipped, stack_files
 
 HERE = Path(__file__).parent
 JUDGED: Counter[str] = Counter()
 """What the run has judged, for its last lines. Tests add to it."""
+_FIRST = ("environments", "objects", "random environments")
+"""What every run says first, 0 included."""
 
 
 @dataclass(slots=True)
@@ -51,9 +54,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how much was judged."""
-    for what, count in JUDGED.items():
-        terminalreporter.write_line(f"judged by the control plane: {count} {what}")
+    """Say how much was judged, environments and objects first, and whether anything disagreed with what is proved."""
+    if not JUDGED:
+        return
+    for what in [*_FIRST, *(what for what in JUDGED if what not in _FIRST)]:
+        terminalreporter.write_line(f"judged by the control plane: {JUDGED[what]} {what}")
+    failed = sum(len(terminalreporter.stats.get(outcome, ())) for outcome in ("failed", "error"))
+    terminalreporter.write_line(f"disagreements: {failed or 'none'}{', the failures above' if failed else ''}")
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +100,8 @@ def deployed(request: pytest.FixtureRequest, api: Api) -> Iterator[Deployed]:
     for item, wanted in manifests(environment.plan):
         if not api.serves(wanted["apiVersion"], wanted["kind"]):
             found.unserved.append(item)
+            for controller in stand_ins(wanted):
+                api.apply(controller)
             continue
         try:
             found.accepted.append((item, wanted, apply_object(api, environment.plan, wanted)))
@@ -110,3 +119,10 @@ def empty(api: Api) -> Iterator[Api]:
     wipe(api)
     yield api
     wipe(api)
+
+
+@pytest.fixture
+def checkout(empty: Api, cluster: Cluster, tmp_path: Path) -> Checkout:
+    """A copy of the repository whose stack `local` deploys to the cluster, which is empty but for nodes."""
+    nodes_of(empty, shipped("local"))
+    return Checkout(tmp_path, "local", cluster.kubeconfig)

@@ -7,12 +7,14 @@ import hashlib
 import json
 import os
 import shutil
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache as once
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import yaml
 
@@ -85,36 +87,64 @@ def resources(definition: Definition) -> list[dict[str, Any]]:
     return [document for document in yaml.load_all(content(definition), _LOADER) if document]
 
 
-def fetch(target: Path | None = None) -> Iterator[str]:
-    """Get every file that no Go module has from its project, and check it.
+def fetch() -> Iterator[str]:
+    """Get every file that is in no Go module and in none of `folders()` from its project, and check it.
 
-    Args:
-        target: folder to keep them in. Omitted: `CRDS_DIR`, or else one that later runs look into.
+    Files are kept in `CRDS_DIR`, or else in one that later runs look into.
 
     Yields:
         What could not be had, a line each.
     """
-    folder = target or folders()[0]
+    folder = folders()[0]
     folder.mkdir(parents=True, exist_ok=True)
-    for definition in definitions():
-        path = folder / definition.file
-        if definition.kind == "module" or (path.is_file() and _sha256(path.read_bytes()) == definition.sha256):
-            continue
+    absent = [definition for definition in definitions() if definition.kind != "module" and not _is_here(definition)]
+    for position, definition in enumerate(absent):
         try:
-            with urllib.request.urlopen(definition.source, timeout=_SECONDS) as answer:  # noqa: S310 - the table's own
-                data: bytes = answer.read()
-        except OSError as error:
-            yield f"{definition.file}: {definition.source}: {error}"
-            continue
-        if definition.kind == "schema":
-            data = _compute_class(json.loads(data))
-        if _sha256(data) != definition.sha256:
-            yield f"{definition.file}: {definition.source} is not the file the table names; nothing was kept"
-            continue
-        partial = path.with_suffix(".new")
+            data = _downloaded(definition)
+        except HTTPError as error:
+            yield f"{definition.file}: {definition.source} answers {error.code} {error.reason}"
+        except (OSError, HTTPException) as error:
+            # The next would wait as long: they are all on one host.
+            left = ", ".join(other.file for other in absent[position:])
+            reason = getattr(error, "reason", None) or error or type(error).__name__
+            yield f"{definition.source} cannot be had: {reason}. Without a network, copy the files from a machine that "
+            yield f"has them, and set CRDS_DIR to their folder; missing: {left}"
+            return
+        else:
+            if _sha256(data) == definition.sha256:
+                _write(folder / definition.file, data)
+                say(f"{definition.file} is in {folder}")
+            else:
+                yield f"{definition.file}: {definition.source} is not the file the table names; nothing was kept"
+
+
+def _is_here(definition: Definition) -> bool:
+    try:
+        content(definition)
+    except UnavailableError:
+        return False
+    return True
+
+
+def _downloaded(definition: Definition) -> bytes:
+    with urlopen(definition.source, timeout=_SECONDS) as answer:  # noqa: S310 - the table's own
+        data: bytes = answer.read()
+    if definition.kind != "schema":
+        return data
+    try:
+        return _compute_class(json.loads(data))
+    except ValueError:
+        return data  # no schema, and so not the file
+
+
+def _write(path: Path, data: bytes) -> None:
+    """The whole file or nothing, whenever this ends."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
         partial.write_bytes(data)
         partial.replace(path)
-        say(f"{definition.file} is in {folder}")
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _checked(definition: Definition, path: Path) -> bytes:

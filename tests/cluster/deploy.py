@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from components.manifest import pod_templates
 from components.plan import Plan
 from components.proofs.index import Index
+from components.proofs.workload import Workload
 
 from .api import Answer, Api, Manifest, until
-from .environments import Loaded, manifests
+from .environments import Loaded, manifest, manifests
 from .nodes import add_nodes, all_nodes, node_manifests
 
 _SKIP_AWAIT = "pulumi.com/skipAwait"
@@ -18,12 +20,13 @@ _KEPT = ("default", "kube-system", "kube-public", "kube-node-lease")
 _CLUSTER_KINDS = (
     ("v1", "Node"),
     ("v1", "PersistentVolume"),
+    ("storage.k8s.io/v1", "StorageClass"),
     ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
     ("rbac.authorization.k8s.io/v1", "ClusterRole"),
     ("scheduling.k8s.io/v1", "PriorityClass"),
     ("cloud.google.com/v1", "ComputeClass"),
 )
-_KEEP = "tests.inference/keep"
+KEEP = "tests.inference/keep"
 """Label of namespaces that plans share; a namespace takes seconds to go, so these stay and are emptied."""
 _OURS = {"labelSelector": "app.kubernetes.io/managed-by=inference"}
 
@@ -35,7 +38,7 @@ def surroundings(api: Api, plan: Plan) -> None:
     spaces |= {item.namespace for _, item in plan.objects() if item.namespace}
     for space in sorted(spaces - set(_KEPT)):
         if ("Namespace", "", space) not in made:
-            labels = {_KEEP: "true"}
+            labels = {KEEP: "true"}
             api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space, "labels": labels}})
 
 
@@ -45,12 +48,48 @@ def nodes_of(api: Api, loaded: Loaded) -> None:
 
 
 def apply_object(api: Api, plan: Plan, wanted: Manifest) -> Answer:
-    """Apply one object of a plan; with a namespace come the claims in it that the plan only uses."""
+    """Apply one object of a plan.
+
+    With a namespace come the claims in it that the plan only uses, and with a LeaderWorkerSet, whose controller is not
+    here, what makes its pods instead.
+    """
     answer = api.apply(wanted)
+    for controller in stand_ins(wanted):
+        api.apply(controller)
     if wanted["kind"] == "Namespace":
         for claim in _existing_claims(plan, wanted["metadata"]["name"]):
             api.apply(claim)
     return answer
+
+
+def stand_ins(wanted: Manifest) -> list[dict[str, Any]]:
+    """A Deployment for each template of a LeaderWorkerSet, with as many pods as its groups have; none for others."""
+    if wanted["kind"] != "LeaderWorkerSet":
+        return []
+    metadata, spec = wanted["metadata"], wanted["spec"]
+    found: list[dict[str, Any]] = []
+    for role, template in pod_templates(wanted["kind"], spec):
+        pods = 1 if role == "leader" else spec["leaderWorkerTemplate"]["size"] - 1
+        labels = {name: template["metadata"]["labels"][name] for name in (*metadata["labels"], "inference/role")}
+        found.append(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": f"{metadata['name']}-{role}", "namespace": metadata["namespace"]},
+                "spec": {
+                    "replicas": spec.get("replicas", 1) * pods,
+                    "selector": {"matchLabels": labels},
+                    "template": template,
+                },
+            }
+        )
+    return found
+
+
+def maker(pod: Workload) -> dict[str, Any]:
+    """The object that makes a workload's pods in this cluster."""
+    made = stand_ins(manifest(pod.item))
+    return next((each for each in made if each["metadata"]["name"].endswith(f"-{pod.role}")), manifest(pod.item))
 
 
 def _existing_claims(plan: Plan, namespace: str) -> Iterator[dict[str, Any]]:
@@ -112,11 +151,15 @@ def _decided(written: dict[str, Any]) -> dict[str, Any]:
 
 
 def await_ready(api: Api, written: dict[str, Any], seconds: float = 120) -> None:
-    """Wait as Pulumi does: for a Deployment's pods, and for a Service's endpoints."""
+    """Wait as Pulumi does: for a Deployment's pods, a Job's completion, and a Service's endpoints."""
     if written["metadata"].get("annotations", {}).get(_SKIP_AWAIT) == "true":
         return
+    for controller in stand_ins(written):
+        await_rollout(api, controller, seconds)
     if written["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
         await_rollout(api, written, seconds)
+    elif written["kind"] == "Job":
+        until(f"completion of {written['metadata']['name']}", lambda: is_complete(api.find(written)), seconds)
     elif written["kind"] == "Service" and written["spec"].get("selector"):
         until(f"ready endpoint of {written['metadata']['name']}", lambda: ready_endpoints(api, written), seconds)
 
@@ -140,6 +183,12 @@ def is_rolled_out(controller: dict[str, Any] | None) -> bool:
     wanted = spec.get("replicas", 1)
     counts = {status.get(field, 0) for field in ("updatedReplicas", "replicas", "availableReplicas")}
     return counts == {wanted}
+
+
+def is_complete(job: dict[str, Any] | None) -> bool:
+    """What `kubectl wait --for=condition=complete` waits for."""
+    conditions = (job or {}).get("status", {}).get("conditions", ())
+    return any(entry["type"] == "Complete" and entry["status"] == "True" for entry in conditions)
 
 
 def ready_endpoints(api: Api, service: dict[str, Any]) -> set[str]:
@@ -189,7 +238,7 @@ def _passing(api: Api) -> list[dict[str, Any]]:
     return [
         space
         for space in api.list("v1", "Namespace")
-        if space["metadata"]["name"] not in _KEPT and _KEEP not in space["metadata"].get("labels", {})
+        if space["metadata"]["name"] not in _KEPT and KEEP not in space["metadata"].get("labels", {})
     ]
 
 

@@ -11,7 +11,7 @@ from components.proofs.workload import Workload
 
 from .api import Answer, Api, ApiError, until
 from .conftest import JUDGED, Deployed
-from .deploy import is_changed
+from .deploy import is_changed, stand_ins
 
 LEVELS = ("privileged", "baseline", "restricted")
 ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -48,7 +48,9 @@ def _applied_undisturbed(api: Api, wanted: dict[str, Any]) -> tuple[dict[str, An
 
 
 def test_pods_are_made_in_every_namespace(deployed: Deployed, api: Api) -> None:
-    workloads = [wanted for _, wanted, _ in deployed.accepted if wanted["kind"] in ("Deployment", "DaemonSet")]
+    accepted = [wanted for _, wanted, _ in deployed.accepted]
+    workloads = [wanted for wanted in accepted if wanted["kind"] in ("Deployment", "DaemonSet")]
+    workloads += [controller for wanted in accepted for controller in stand_ins(wanted)]
     for wanted in workloads:
         space, name = wanted["metadata"]["namespace"], wanted["metadata"]["name"]
         selector = ",".join(f"{key}={value}" for key, value in wanted["spec"]["selector"]["matchLabels"].items())

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from . import crds
+from . import conftest
 from .api import Api, until
 from .binaries import versions
 from .cluster import Cluster
-from .crds import Definition, UnavailableError, content, definitions, fetch, resources
 from .place import REPOSITORY
 from .processes import Processes, identity, is_alive, remove_leftovers
 
@@ -114,68 +113,27 @@ def test_what_was_meant_to_be_left_running_is_no_leftover(tmp_path: Path) -> Non
         kept.stop()
 
 
-@pytest.mark.parametrize("definition", definitions(), ids=lambda definition: definition.file)
-def test_every_definition_is_here_and_served(definition: Definition, api: Api) -> None:
-    try:
-        found = resources(definition)
-    except UnavailableError as reason:
-        pytest.skip(str(reason))
-    for entry in found:
-        spec = entry["spec"]
-        served = [version["name"] for version in spec["versions"] if version["served"]]
-        assert all(api.serves(f"{spec['group']}/{version}", spec["names"]["kind"]) for version in served)
+class _Terminal:
+    """What pytest writes its last lines to."""
+
+    def __init__(self, **stats: list[object]) -> None:
+        self.stats = stats
+        self.lines: list[str] = []
+
+    def write_line(self, line: str) -> None:
+        self.lines.append(line)
 
 
-def _row(data: bytes, source: str, kind: str = "url") -> Definition:
-    return Definition("some.yaml", kind, source, hashlib.sha256(data).hexdigest())
+def test_the_last_lines_say_what_was_judged_and_whether_anything_disagreed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(**stats: list[object]) -> list[str]:
+        terminal = _Terminal(**stats)
+        conftest.pytest_terminal_summary(terminal)  # type: ignore[arg-type]
+        return terminal.lines
 
-
-def test_definitions_are_fetched_once_and_only_kept_when_they_are_the_ones_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = tmp_path / "release.yaml"
-    source.write_bytes(b"right")
-    target = tmp_path / "kept"
-    monkeypatch.setattr(crds, "definitions", lambda: [_row(b"right", source.as_uri())])
-    assert list(fetch(target)) == []
-    assert (target / "some.yaml").read_bytes() == b"right"
-    source.unlink()
-    assert list(fetch(target)) == []  # it is there already
-
-    source.write_bytes(b"wrong")
-    (target / "some.yaml").unlink()
-    assert "is not the file the table names" in "".join(fetch(target))
-    assert not (target / "some.yaml").exists()
-
-
-def test_the_folder_that_is_named_comes_first_and_its_files_are_checked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CRDS_DIR", str(tmp_path))
-    (tmp_path / "some.yaml").write_bytes(b"right")
-    assert content(_row(b"right", "")) == b"right"
-    with pytest.raises(UnavailableError, match="SHA-256 differs"):
-        content(_row(b"wrong", ""))
-
-
-def test_a_definition_that_cannot_be_had_says_so_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crds, "folders", lambda: [tmp_path])
-    with pytest.raises(UnavailableError, match=r"some\.yaml is not here; run `make crds`"):
-        content(_row(b"right", ""))
-
-
-def test_gke_s_compute_class_is_made_from_its_schema_to_the_byte() -> None:
-    row = next(row for row in definitions() if row.kind == "schema")
-    try:
-        made = resources(row)[0]
-    except UnavailableError as reason:
-        pytest.skip(str(reason))
-    schema = made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    data = crds._compute_class(_closed(schema))
-    assert hashlib.sha256(data).hexdigest() == row.sha256
-
-
-def _closed(node: object) -> dict[str, object]:
-    """The schema as it is published: closed objects say so."""
-    assert isinstance(node, dict)
-    return {**node, "additionalProperties": False}
+    monkeypatch.setattr(conftest, "JUDGED", Counter())
+    assert said(passed=[1]) == []
+    conftest.JUDGED.update({"pods": 7, "objects": 5, "environments": 2})
+    judged = ["2 environments", "5 objects", "0 random environments", "7 pods"]
+    lines = [f"judged by the control plane: {what}" for what in judged]
+    assert said(passed=[1]) == [*lines, "disagreements: none"]
+    assert said(failed=[1], error=[1]) == [*lines, "disagreements: 2, the failures above"]

@@ -10,15 +10,16 @@ from components.plan import Plan
 
 from .api import Api, until
 from .conftest import JUDGED, Deployed
-from .deploy import apply_plan, await_rollout, nodes_of, ready_endpoints
-from .environments import manifest, reference
+from .deploy import apply_plan, await_rollout, nodes_of, ready_endpoints, stand_ins
+from .environments import manifests, reference
 
 _WHOLE = 100
 
 
 def _ready(api: Api, plan: Plan) -> None:
-    for _, item in plan.objects("Deployment"):
-        await_rollout(api, manifest(item))
+    for item, wanted in manifests(plan):
+        for controller in [wanted] if item.kind == "Deployment" else stand_ins(wanted):
+            await_rollout(api, controller)
 
 
 def _pods_behind(api: Api, service: dict[str, Any], labels: dict[str, str]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ from hypothesis import strategies as st
 from components.manifest import object_item
 from components.plan import NodeShape, Part, Taint
 from components.proofs.scheduler import ZONE, Scheduler
-from components.proofs.workload import Workload, workload
+from components.proofs.workload import Workload, workloads
 
 from .api import Api, until
 from .conftest import JUDGED
+from .deploy import await_rollout
 from .diagnosis import expected, told
 from .nodes import add_nodes, node_manifests
 
@@ -121,10 +123,15 @@ def _pods(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         wanted = {key: draw(st.sampled_from(values)) for key, values in _LABELS.items() if draw(st.integers(0, 3)) == 0}
         spec["nodeSelector"] = wanted
+    affinity: dict[str, Any] = {}
     if draw(st.booleans()):
         terms = draw(st.lists(_TERMS, min_size=1, max_size=2))
-        required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
-        spec["affinity"] = {"nodeAffinity": required}
+        affinity["requiredDuringSchedulingIgnoredDuringExecution"] = {"nodeSelectorTerms": terms}
+    if draw(st.booleans()):
+        wishes = [{"weight": 1, "preference": draw(_TERMS)}]
+        affinity["preferredDuringSchedulingIgnoredDuringExecution"] = wishes
+    if affinity:
+        spec["affinity"] = {"nodeAffinity": affinity}
     spec["tolerations"] = draw(st.lists(_tolerations(), max_size=3))
     return spec
 
@@ -147,10 +154,13 @@ class Case:
     def pod(self) -> Workload:
         """The pod as the proof sees it, as that of a Job."""
         body = {"metadata": {"name": self.name, "namespace": _SPACE}, "spec": {"template": {"spec": self.spec}}}
-        item = object_item("job", self.name, {"apiVersion": "batch/v1", "kind": "Job", **body})
-        found = workload(Part("Job", self.name, (item,)), item, None)
-        assert found is not None
-        return found
+        return _workload({"apiVersion": "batch/v1", "kind": "Job", **body})
+
+
+def _workload(controller: dict[str, Any]) -> Workload:
+    name = controller["metadata"]["name"]
+    item = object_item("controller", name, controller)
+    return next(workloads(Part("Controller", name, (item,)), item, None))
 
 
 def _case(number: int, spec: dict[str, Any], shapes: Sequence[NodeShape]) -> Case:
@@ -222,3 +232,55 @@ def _disagreement(case: Case, pod: dict[str, Any], cases: Sequence[Case]) -> str
     if fits == (not verdict) and (fits or told(verdict) == reasons):
         return ""
     return f"{case.spec} on {case.shapes}: proof {fits} {dict(reasons)}, scheduler {verdict or 'placed it'}"
+
+
+def _daemons(name: str, cpu: str, **spec: Any) -> dict[str, Any]:
+    """A DaemonSet, each of whose pods asks for so many cores."""
+    labels = {"app": name}
+    container = {"name": "main", "image": "example.com/image:1", "resources": {"requests": {"cpu": cpu}}}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container], **spec}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": name, "namespace": _SPACE},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
+    }
+
+
+def test_daemonsets_take_room_where_they_run_and_nowhere_else(space: Api) -> None:
+    taint = Taint("team", "ml", "NoSchedule")
+    tolerated: dict[str, Any] = {"tolerations": [{"operator": "Exists"}]}
+    plain = NodeShape("plain", {"pool": "plain"}, (), {"cpu": 2.0, "memory": 2.0**30}, (), 0, None, "on-demand")
+    shapes = (plain, replace(plain, pool="tainted", labels={"pool": "tainted"}, taints=(taint,)))
+    # 500m everywhere, 300m on plain by its selector, 700m on plain because it tolerates nothing.
+    daemons = [
+        _daemons("everywhere", "500m", **tolerated),
+        _daemons("selected", "300m", nodeSelector={"pool": "plain"}, **tolerated),
+        _daemons("intolerant", "700m"),
+    ]
+    add_nodes(space, [node for shape in shapes for node in node_manifests(shape, 1)])
+    for daemon in daemons:
+        await_rollout(space, space.create(daemon).object)
+    for pool, room in (("plain", 500), ("tainted", 1500)):
+        for asked in (room, room + 1):
+            resources = {"requests": {"cpu": f"{asked}m"}}
+            spec = {"containers": [{"name": "main", "image": "example.com/image:1", "resources": resources}]}
+            case = Case(f"{pool}-{asked}", {**spec, "nodeSelector": {"pool": pool}, **tolerated}, shapes)
+            scheduler = Scheduler([*map(_workload, daemons), case.pod], shapes)
+            proved = [shape.pool for shape in shapes if not expected(case.pod, [(shape, 1)], scheduler)]
+            space.create(case.manifest)
+            verdict = until("verdict", partial(_decided, space, case.name))
+            assert proved == ([pool] if asked == room else [])
+            assert (verdict == _PLACED) == bool(proved), verdict
+            assert proved or told(verdict) == expected(case.pod, [(shape, 1) for shape in shapes], scheduler)
+            space.delete(case.manifest, gracePeriodSeconds=0)
+    JUDGED["pods beside DaemonSets, the proof and the scheduler agreeing"] += 4
+
+
+_PLACED = "placed"
+
+
+def _decided(api: Api, name: str) -> str:
+    """The verdict on a pod, `_PLACED` or the refusal; nothing while there is none."""
+    verdict = _verdict(api.get("v1", "Pod", _SPACE, name))
+    return _PLACED if verdict == "" else verdict or ""

@@ -21,8 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 STACKS = {
     **{path.name.split(".")[1]: path for path in sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))},
     "everything": ROOT / "tests" / "stacks" / "ok" / "Pulumi.everything.yaml",
+    "loading": ROOT / "tests" / "stacks" / "ok" / "loading.yaml",
 }
-"""The shipped environments, and one with what they do not use."""
+"""The shipped environments, and two with what they do not use."""
 SHIPPED = [name for name, path in STACKS.items() if path.parent == ROOT / "stacks"]
 ENDPOINT, CERTIFICATE = "203.0.113.7", "Y2VydGlmaWNhdGU="
 COMPUTED = {

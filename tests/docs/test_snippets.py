@@ -29,6 +29,8 @@ def test_every_how_to_page_about_stacks_has_a_snippet() -> None:
         "reuse-a-component.md",
         "start-autoscaling.md",
         "judge-your-environments-with-a-real-cluster.md",
+        "run-on-one-machine.md",
+        "change-the-engine.md",
     }
     shown = {block.page.name for block in stack_blocks()}
     every = {page.name for page in (ROOT / "docs/how-to").glob("*.md")}

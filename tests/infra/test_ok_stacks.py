@@ -137,6 +137,25 @@ def test_each_kind_of_cache_becomes_its_own_volume(tmp_path: Path) -> None:
     assert [one["metadata"]["name"] for one in objects(files, "PersistentVolumeClaim")] == ["claim-cache"]
 
 
+def test_weights_that_are_there_already_come_in_the_way_their_cache_says(tmp_path: Path) -> None:
+    files = files_of("loading", tmp_path)
+    sources = {name: pod_of(files, name)["volumes"][0] for name in ("bucket", "disk", "image", "shared-claim")}
+    assert sources["bucket"]["csi"]["volumeAttributes"]["bucketName"] == "example-weights"
+    assert sources["disk"]["persistentVolumeClaim"]["readOnly"] is True
+    assert "@sha256:" in sources["image"]["image"]["reference"]
+    assert sources["shared-claim"]["persistentVolumeClaim"] == {"claimName": "shared-claim-cache"}
+    assert len(objects(files, "Job")) == 2
+    assert len(objects(files, "StorageClass")) == len(objects(files, "PersistentVolume")) == 1
+
+
+def test_a_tree_waits_for_the_job_that_fills_a_claim_before_its_server_is_applied(tmp_path: Path) -> None:
+    stages = files_of("loading", tmp_path)["kubernetes/stages.txt"].decode().splitlines()
+    job = next(number for number, line in enumerate(stages) if "wait --for=condition=complete" in line)
+    server = next(number for number, line in enumerate(stages) if "deployment-shared-claim.yaml" in line)
+    assert job < server
+    assert "--timeout=7200s" in stages[job]
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

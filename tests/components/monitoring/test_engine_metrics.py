@@ -7,7 +7,7 @@ import pytest
 from components.catalog.metrics import emitted, metrics_of, role
 from components.catalog.table import rows
 
-ENGINES = ("tgi", "vllm", "sglang", "dcgm")
+ENGINES = ("tgi", "vllm", "sglang", "tei", "dcgm")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -32,6 +32,7 @@ def test_every_row_is_a_metric_prometheus_knows() -> None:
         ("tgi", "tgi_queue_size", "tgi_batch_current_size", ""),
         ("vllm", "vllm:num_requests_waiting", "vllm:num_requests_running", "vllm:kv_cache_usage_perc"),
         ("sglang", "sglang:num_queue_reqs", "sglang:num_running_reqs", "sglang:token_usage"),
+        ("tei", "te_queue_size", "", ""),
     ],
 )
 def test_each_engine_has_its_own_name_for_a_role(engine: str, queue: str, running: str, kv: str) -> None:
@@ -45,10 +46,17 @@ def test_a_role_is_played_by_one_metric() -> None:
 
 
 def test_autoscaling_roles_are_single_numbers() -> None:
-    for engine in ("tgi", "vllm", "sglang"):
+    for engine in ("tgi", "vllm", "sglang", "tei"):
         for wanted in ("queue", "running", "kv"):
             name = role(engine, wanted)
             assert not name or emitted(engine)[name] == "gauge"
+
+
+def test_a_metric_that_came_later_is_not_emitted_by_an_older_release() -> None:
+    later = "sglang:request_time_per_output_token_seconds"
+    assert later not in emitted("sglang", (0, 5, 21))
+    assert later in emitted("sglang", (0, 5, 22))
+    assert later in emitted("sglang")
 
 
 def test_names_that_engines_once_had_are_gone() -> None:

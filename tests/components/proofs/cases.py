@@ -10,7 +10,7 @@ from components.demand import Demand
 from components.fit.architecture import ArchitectureConfig
 from components.manifest import object_item
 from components.plan import Part, Plan
-from components.tenancy.namespace import NamespaceConfig, namespace
+from components.tenancy.namespace import NamespaceConfig, QuotaConfig, namespace
 
 from .plans import (
     COLORS,
@@ -18,7 +18,9 @@ from .plans import (
     DIGEST,
     SCALED,
     SURGE,
+    TEI,
     TGI,
+    VLLM,
     Edit,
     added,
     budgeted,
@@ -63,8 +65,32 @@ def _destination(edit: Edit) -> Plan:
     )
 
 
+def _with_quota(**quota: Any) -> Plan:
+    config = NamespaceConfig(pod_security="baseline", quota=QuotaConfig(**quota))
+    return exchanged(sound(), "Namespace/inference", namespace("inference", config, path=("namespaces", "inference")))
+
+
 def _zoned(zone: str) -> Plan:
     return llama(pod(lambda spec: spec["nodeSelector"].update({"topology.kubernetes.io/zone": zone})))
+
+
+def _group(**settings: Any) -> Plan:
+    """The sound plan with `llama` over three nodes with two GPUs each."""
+    return with_llama(on=("l4-pair",), engine=VLLM, gpus=2, nodes=3, **settings)
+
+
+def _size(pods: int) -> Edit:
+    return lambda manifest: manifest["spec"]["leaderWorkerTemplate"].update(size=pods)
+
+
+def _sliced(plan: Plan) -> Plan:
+    """The plan on nodes whose GPUs are MIG slices."""
+    slices = {"cloud.google.com/gke-gpu-partition-size": "3g.20gb"}
+    return replace(plan, nodes=tuple(replace(node, labels={**node.labels, **slices}) for node in plan.nodes))
+
+
+def _worker_as_root(manifest: dict[str, Any]) -> None:
+    manifest["spec"]["leaderWorkerTemplate"]["workerTemplate"]["spec"]["securityContext"]["runAsUser"] = 0
 
 
 def _spare(name: str) -> Part:
@@ -97,6 +123,17 @@ def _gpus(request: object, limit: object) -> Edit:
         target["resources"]["limits"]["nvidia.com/gpu"] = limit
 
     return container(edit)
+
+
+_HYPERDISK = {
+    "cache": {"kind": "hyperdisk-ml", "size": "1Ti", "disk": "projects/p/zones/us-central1-a/disks/weights"},
+    "resources": {"cpu": 1, "memory": "4Gi"},
+}
+
+
+def _impatient(minutes: int) -> dict[str, Any]:
+    """An engine whose startup probe gives up after so many minutes; 8 billion parameters take longer than none."""
+    return {**CUSTOM, "probes": {"startup": {"period_seconds": 2, "failure_threshold": minutes * 3}}}
 
 
 UNKNOWN = "acme/chat-7b"
@@ -155,6 +192,16 @@ CASES = (
         lambda: llama(lambda manifest: manifest["spec"]["template"]["metadata"]["labels"].update(team="a" * 63)),
     ),
     Case(
+        "disk-cannot-attach",
+        lambda: added(sound(), serving("big", ("t4",), CUSTOM, **_HYPERDISK)),
+        lambda: added(sound(), serving("big", ("l4",), CUSTOM, **_HYPERDISK)),
+    ),
+    Case(
+        "startup-budget-too-short",
+        lambda: added(sound(), serving("big", ("l4",), _impatient(1))),
+        lambda: added(sound(), serving("big", ("l4",), _impatient(30))),
+    ),
+    Case(
         "unknown-namespace",
         lambda: added(sound(), serving("chat-beta", namespace="beta")),
         lambda: added(sound(), _spare("beta"), serving("chat-beta", namespace="beta")),
@@ -204,6 +251,7 @@ CASES = (
         lambda: with_llama(engine=TGI | {"graceful_termination_timeout": 600}),
         lambda: with_llama(engine=TGI | {"graceful_termination_timeout": 570}),
     ),
+    Case("quota-too-small", lambda: _with_quota(gpus=0), lambda: _with_quota(gpus=9, memory="1Ti")),
     Case(
         "daemonset-misses-pool",
         lambda: edited(sound(), "DcgmExporter/dcgm-exporter", "daemon-set", pod(drop("tolerations"))),
@@ -213,17 +261,62 @@ CASES = (
         lambda: with_llama(on=("shared",), gpus=2),
         lambda: with_llama(on=("shared",), gpus=1, resources={"memory": "8Gi"}),
     ),
+    Case(
+        "shared-gpu-request",
+        lambda: with_llama(on=("shared",), engine=VLLM, gpus=1, nodes=2, resources={"memory": "8Gi"}),
+        lambda: with_llama(on=("l4",), engine=VLLM, gpus=1, nodes=2),
+    ),
+    Case(
+        "volume-of-one-node",
+        lambda: _group(cache={"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteOnce"}),
+        lambda: _group(cache={"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany"}),
+    ),
+    Case(
+        "update-never-ends",
+        lambda: with_llama(on=("l4-pair",), engine=VLLM, gpus=2, nodes=4, update={"max_surge": 1}),
+        lambda: with_llama(on=("l4-pair",), engine=VLLM, gpus=2, nodes=4),
+    ),
+    Case(
+        "runs-as-root",
+        lambda: edited(_group(), "ModelServer/llama", "leader-worker-set", _worker_as_root),
+        _group,
+    ),
+    Case(
+        "sharded-mig-slices",
+        lambda: _sliced(with_llama(on=("l4-pair",), engine=VLLM, gpus=2)),
+        lambda: _sliced(with_llama(on=("l4-pair",), engine=VLLM, gpus=1)),
+    ),
+    Case(
+        "sharded-mig-slices",
+        lambda: _sliced(with_llama(on=("l4",), engine=VLLM, gpus=1, nodes=2)),
+        lambda: with_llama(on=("l4",), engine=VLLM, gpus=1, nodes=2),
+    ),
     Case("gpu-request-limit", lambda: llama(_gpus(1, 2)), lambda: llama(_gpus("1", 1))),
     Case(
         "gpu-too-old",
         lambda: with_llama(on=("t4",)),
         lambda: with_llama(on=("t4",), engine=CUSTOM | {"min_compute_capability": 7.5}),
     ),
+    Case(
+        "gpu-too-new",
+        lambda: with_llama(engine=TEI | {"variant": "turing"}, resources={"memory": "8Gi"}),
+        lambda: with_llama(engine=TEI | {"variant": "ada-lovelace"}, resources={"memory": "8Gi"}),
+    ),
     Case("zone-without-gpu", lambda: _zoned("us-central1-f"), lambda: _zoned("us-central1-a")),
     Case(
         "more-shards-than-gpus",
         lambda: with_llama(engine=TGI | {"num_shard": 2}),
         lambda: with_llama(on=("l4-pair",), engine=TGI | {"num_shard": 2}, gpus=2),
+    ),
+    Case(
+        "more-shards-than-gpus",
+        lambda: edited(_group(), "ModelServer/llama", "leader-worker-set", _size(2)),
+        _group,
+    ),
+    Case(
+        "idle-gpus",
+        lambda: edited(_group(), "ModelServer/llama", "leader-worker-set", _size(4)),
+        _group,
     ),
     Case(
         "idle-gpus",

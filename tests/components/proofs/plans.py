@@ -38,6 +38,8 @@ POOLS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 TGI = {"kind": "tgi", "version": "sha-db931fc"}
+VLLM = {"kind": "vllm"}
+TEI = {"kind": "tei"}
 CUSTOM = {"kind": "custom", "image": CUSTOM_IMAGE}
 
 Edit = Callable[[dict[str, Any]], object]

@@ -191,3 +191,11 @@ def test_nodes_outside_gke_wait_as_long_as_their_owner_says() -> None:
 def test_a_server_without_pools_is_not_judged_by_gke_or_spot() -> None:
     plan = added(sound(), serving("big", (), CUSTOM | {"drain_seconds": 5000}))
     assert findings(plan, "grace-beyond-gke") == findings(plan, "spot-cuts-requests") == []
+
+
+def test_a_budget_for_a_daemonset_blocks_nothing_because_its_pods_stay() -> None:
+    part = second_budget({})
+    about = {"name": "everything", "namespace": "monitoring"}
+    spec = {"maxUnavailable": 0, "selector": {}}
+    item = replace(part.items[0], properties={**part.items[0].properties, "metadata": about, "spec": spec})
+    assert findings(added(sound(), replace(part, items=(item,))), "drain-blocked") == []

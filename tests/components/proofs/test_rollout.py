@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from components.plan import Plan
+from components.manifest import object_item
+from components.plan import Part, Plan
 from components.proofs.index import Index
 from components.proofs.rollout import Step, step
 from components.tenancy.namespace import NamespaceConfig, namespace
@@ -55,6 +56,7 @@ def ends(nodes: int, replicas: int, step_: Step) -> bool:
             return old == 0 and ready == replicas
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(0, 4), st.integers(0, 3), st.integers(0, 3))
 def test_an_update_is_refused_exactly_where_the_controller_would_be_stuck(
     replicas: int, spare: int, surge: int, unavailable: int
@@ -117,6 +119,32 @@ def test_a_pool_that_is_too_small_anyway_is_told_once() -> None:
     plan = with_llama(replicas=9, update=SURGE)
     assert findings(plan, "pool-too-small")
     assert findings(plan, "update-never-ends") == []
+
+
+def test_nothing_is_said_of_pools_that_hold_one_which_is_too_small_anyway() -> None:
+    cache = {"kind": "node-disk", "size": "1Gi"}
+    few = serving("few", ("l4",), replicas=5, cache=cache, resources={"cpu": 1, "memory": "4Gi"})
+    many = serving(
+        "many", ("l4", "l4-pair"), replicas=5, cache=cache, update=SURGE, resources={"cpu": 1, "memory": "4Gi"}
+    )
+    plan = Plan("test", (few, many), nodes=(shape("l4"), replace(shape("l4-pair"), max_nodes=1)))
+    assert "pods that fit only l4 need at least 5 nodes" in only(plan, "pool-too-small")[1]
+    assert findings(plan, "update-never-ends") == []
+
+
+def test_a_job_gives_its_room_back() -> None:
+    plan = alone(3, step_=Step(1, 0), replicas=2)
+    (server,) = plan.parts
+    deployment = next(item for item in server.items if item.kind == "Deployment")
+    about = {"name": "load", "namespace": "inference"}
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": about,
+        "spec": {"template": deployment.properties["spec"]["template"]},
+    }
+    busy = added(plan, Part("Loader", "load", (object_item("job", "load", job),)))
+    assert findings(busy, "update-never-ends") == []
 
 
 def test_a_surge_of_a_deployment_that_says_nothing_is_kubernetes_default() -> None:

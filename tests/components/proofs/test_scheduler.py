@@ -195,6 +195,14 @@ def test_a_zone_is_met_by_any_zone_of_the_pool_and_by_a_pool_of_unknown_zones() 
     assert fits(spec_of(nodeSelector=zone), node(zones=()))
 
 
+def test_what_is_asked_of_the_zone_must_hold_of_one_zone_all_together() -> None:
+    key, zone = "topology.kubernetes.io/zone", "us-central1-a"
+    assert not fits(spec_of(**affinity([(key, "In", [zone]), (key, "NotIn", [zone])])), node())
+    assert not fits(spec_of(nodeSelector={key: zone}, **affinity([(key, "NotIn", [zone])])), node())
+    assert fits(spec_of(nodeSelector={key: zone}, **affinity([(key, "NotIn", ["us-central1-b"])])), node())
+    assert fits(spec_of(**affinity([(key, "In", [zone]), (key, "NotIn", [zone])])), node(zones=()))
+
+
 def test_a_label_whose_value_no_pool_tells_is_taken_to_match() -> None:
     assert fits(spec_of(nodeSelector={"kubernetes.io/hostname": "gke-1"}), node())
 

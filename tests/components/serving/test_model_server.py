@@ -89,6 +89,17 @@ def test_memory_has_a_limit_and_cpu_only_when_asked_for(l4_site: Site) -> None:
     assert limits == {"memory": "32Gi", "cpu": "16", "nvidia.com/gpu": 1}
 
 
+def test_the_default_cpu_is_never_above_its_own_limit(l4_site: Site) -> None:
+    part = model_server("chat", server(resources=ResourcesConfig(cpu_limit="500m")), l4_site)
+    assert container(part)["resources"]["requests"]["cpu"] == "500m"
+
+
+def test_a_variable_from_a_secret_takes_the_place_of_the_engine_s_own(l4_site: Site) -> None:
+    part = model_server("chat", server(secret_env={"PORT": {"name": "keys", "key": "port"}}), l4_site)
+    named = [variable for variable in container(part)["env"] if variable["name"] == "PORT"]
+    assert named == [{"name": "PORT", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "port"}}}]
+
+
 def test_the_pod_is_as_hard_as_tgi_s_image_allows(l4_site: Site) -> None:
     part = model_server("chat", server(), l4_site)
     spec = pod(part)

@@ -1,0 +1,60 @@
+"""How long the steps of a cold start take: rates of storage, sizes of images, what nodes and engines need.
+
+Every figure is a band of what was published, for machines and disks of every size; what nobody published is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple
+
+from .table import rows
+
+_GB = 10**9
+
+
+class Band(NamedTuple):
+    """The least and the most that was seen; `None` where that is unknown."""
+
+    low: float | None
+    high: float | None
+
+
+UNKNOWN = Band(None, None)
+
+
+@cache
+def rates() -> Mapping[str, Band]:
+    """MiB/s by what is read: `hub`, `disk`, `filestore`, `gcs-fuse`, `hyperdisk-ml`, `image-pull`, `gpu-load`."""
+    return {row["what"]: Band(_number(row["low_mib"]), _number(row["high_mib"])) for row in rows("loading_rates")}
+
+
+@cache
+def step_seconds(step: str, engine: str = "") -> Band:
+    """Seconds of a step: `node`, or the `warm-up` of an engine."""
+    found = (row for row in rows("start_steps") if row["step"] == step and row["engine"] == engine)
+    return next((Band(_number(row["low_seconds"]), _number(row["high_seconds"])) for row in found), UNKNOWN)
+
+
+@cache
+def image_bytes(image: str) -> float | None:
+    """What a node pulls for an image, compressed; `image` is the last part of its name, without tag."""
+    found = (float(row["compressed_gb"]) * _GB for row in rows("image_sizes") if row["image"] == image)
+    return next(found, None)
+
+
+@cache
+def attaches_hyperdisk_ml(family: str) -> bool | None:
+    """Whether machines of a family, `g2`, can attach Hyperdisk ML; `None` when nobody has said."""
+    found = (row["attaches"] == "yes" for row in rows("hyperdisk_ml_machines") if row["family"] == family)
+    return next(found, None)
+
+
+def hyperdisk_ml_families() -> tuple[str, ...]:
+    """The machine families that can attach Hyperdisk ML."""
+    return tuple(row["family"] for row in rows("hyperdisk_ml_machines") if row["attaches"] == "yes")
+
+
+def _number(cell: str) -> float | None:
+    return float(cell) if cell else None

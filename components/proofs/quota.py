@@ -1,0 +1,81 @@
+"""Quotas: namespaces that let in fewer pods than the plan always has there, or less storage than it claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import ceil
+from typing import Any
+
+from ..plan import GPU
+from ..quantity import number
+from .index import Index
+from .rule import Fault, rule
+from .scheduler import amount_text, requests
+from .workload import listed, place
+
+_FIELDS = {f"requests.{GPU}": "gpus", "requests.cpu": "cpu", "requests.memory": "memory", "requests.storage": "storage"}
+"""What our own quotas count, by the setting that says it; `pods` is called alike."""
+_STORAGE = "requests.storage"
+_NOTHING: Mapping[str, Any] = {}
+
+
+@rule("quota-too-small", "scheduling", "error")
+def quota_too_small(index: Index) -> Iterator[Fault]:
+    """A namespace whose quota is less than its pods or volume claims ask for together.
+
+    The API server refuses the pod or the claim that goes beyond it: "exceeded quota". Counted are the pods there always
+    are (`replicas`, or an autoscaler's minimum; of a DaemonSet one), both colours of a blue-green model among them, and
+    every claim, those that are made for each pod too. Source: kubernetes.io/docs/concepts/policy/resource-quotas.
+
+    Fix: raise the quota, lower replicas or what each of them asks for, or move a model to another namespace.
+    """
+    for part, item in index.objects("ResourceQuota"):
+        asked = _asked(index, item.namespace)
+        for resource, limit in item.properties.get("spec", _NOTHING).get("hard", _NOTHING).items():
+            wanted = asked.get(resource, {})
+            total, most = sum(wanted.values()), round(number(limit) * 1000)
+            if total > most:
+                who = listed(f"{name} {_text(resource, amount)}" for name, amount in wanted.items() if amount)
+                yield Fault(
+                    place(part, "quota", _FIELDS.get(resource, resource)),
+                    f"namespace {item.namespace} lets its pods have {limit} of {resource}, and they ask for "
+                    f"{_text(resource, total)} in all ({who})",
+                    (
+                        f"raise it to {_text(resource, total)} or more",
+                        "lower replicas or what each of them asks for",
+                        "move one of them to another namespace",
+                    ),
+                )
+
+
+RULES = (quota_too_small,)
+"""In the order they are told."""
+
+
+def _asked(index: Index, namespace: str) -> dict[str, dict[str, int]]:
+    """What the objects of a namespace ask for in thousandths, by what a quota counts and who asks."""
+    found: dict[str, dict[str, int]] = {"pods": {}, _STORAGE: {}}
+    for pod in index.in_namespace(namespace):
+        count = 1 if pod.item.kind == "DaemonSet" else pod.least
+        name = pod.item.object_name
+        found["pods"][name] = count * 1000
+        for resource, amount in requests(pod.spec).items():
+            found.setdefault(f"requests.{resource}", {})[name] = count * amount
+        claims = [volume["ephemeral"] for volume in pod.spec.get("volumes", ()) if "ephemeral" in volume]
+        found[_STORAGE][name] = count * sum(_claimed(claim["volumeClaimTemplate"]) for claim in claims)
+    for _, item in index.objects("PersistentVolumeClaim"):
+        if item.namespace == namespace:
+            found[_STORAGE][item.object_name] = _claimed(item.properties)
+    return found
+
+
+def _claimed(claim: Mapping[str, Any]) -> int:
+    return round(number(claim["spec"]["resources"]["requests"]["storage"]) * 1000)
+
+
+def _text(resource: str, amount: int) -> str:
+    if resource == "pods":
+        return f"{amount // 1000} pods"
+    name = resource.removeprefix("requests.")
+    # Storage is told as bytes are; what is asked is rounded up, so that it always looks like more than the quota.
+    return amount_text("memory" if name == "storage" else name, amount, ceil).replace("memory", name)

@@ -1,0 +1,131 @@
+"""How long a replica takes from nothing to its first answer: node, image, weights, loading, warm-up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..catalog.loading import UNKNOWN, Band, image_bytes, rates, step_seconds
+
+Source = Literal["hub", "disk", "filestore", "gcs-fuse", "hyperdisk-ml", "image", "unknown"]
+"""Where a replica's weights come from."""
+_MIB = 2**20
+_MINUTE, _LONG = 60, 120
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a cold start.
+
+    Attributes:
+        name: `node`, `image`, `weights`, `load` or `warm-up`.
+        seconds: how long it takes.
+        in_container: whether it counts against the startup probe, which begins with the container.
+    """
+
+    name: str
+    seconds: Band
+    in_container: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ColdStart:
+    """The steps from no node to ready."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def low(self) -> float:
+        """Seconds it takes at least: the least of every step that is known."""
+        return sum(step.seconds.low or 0 for step in self.steps)
+
+    @property
+    def high(self) -> float | None:
+        """Seconds it takes at most; `None` when a step's most is unknown."""
+        highs = [step.seconds.high for step in self.steps if step.seconds.high is not None]
+        return sum(highs) if len(highs) == len(self.steps) else None
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The steps of which something is unknown."""
+        return tuple(step.name for step in self.steps if None in step.seconds)
+
+    @property
+    def in_container(self) -> ColdStart:
+        """The steps that count against the startup probe."""
+        return ColdStart(tuple(step for step in self.steps if step.in_container))
+
+    def __str__(self) -> str:
+        if self.high is None:
+            total = f"{duration(self.low)} or more"
+        else:
+            total = f"{duration(self.low)} to {duration(self.high)}"
+        parts = [f"{step.name} {_span(step.seconds)}" for step in self.steps]
+        return f"{total}: {', '.join(parts)}"
+
+
+def cold_start(
+    *, image: str, engine: str, source: Source, weights_bytes: int | None, throughput_mib: float | None = None
+) -> ColdStart:
+    """Estimate a cold start on a new node.
+
+    Args:
+        image: the last part of the server image's name, without tag.
+        engine: the engine's name.
+        source: where the weights come from.
+        weights_bytes: their size; `None` when unknown.
+        throughput_mib: most MiB/s of that source, when it was given one.
+    """
+    pull = rates()["image-pull"]
+    steps = [
+        Step("node", step_seconds("node"), in_container=False),
+        Step("image", _seconds(image_bytes(image), pull), in_container=False),
+    ]
+    if source == "hub":
+        steps.append(Step("weights", _seconds(weights_bytes, rates()["hub"])))
+    elif source == "image":
+        steps.append(Step("weights", _seconds(weights_bytes, pull), in_container=False))
+    # From the node's own disk, what was just written is read from memory; from elsewhere, loading is reading.
+    reading = _slower(rates()["gpu-load"], _rate(source, throughput_mib))
+    return ColdStart(
+        (*steps, Step("load", _seconds(weights_bytes, reading)), Step("warm-up", step_seconds("warm-up", engine)))
+    )
+
+
+def duration(seconds: float) -> str:
+    """`40 s` or `3 min`."""
+    return f"{seconds:.0f} s" if seconds < _LONG else f"{seconds / _MINUTE:.0f} min"
+
+
+def _span(band: Band) -> str:
+    if band.low is None:
+        return "unknown"
+    if band.high is None:
+        return f"{duration(band.low)} or more"
+    return f"{duration(band.low)} to {duration(band.high)}"
+
+
+def _rate(source: Source, throughput_mib: float | None) -> Band | None:
+    if source in ("hub", "image"):
+        return None
+    found = rates().get(source, UNKNOWN)
+    if throughput_mib is None:
+        return found
+    return Band(None if found.low is None else min(found.low, throughput_mib), throughput_mib)
+
+
+def _slower(one: Band, other: Band | None) -> Band:
+    """The rate of two steps in one: as slow as the slower of them."""
+    if other is None:
+        return one
+    low = None if one.low is None or other.low is None else min(one.low, other.low)
+    high = min((rate for rate in (one.high, other.high) if rate is not None), default=None)
+    return Band(low, high)
+
+
+def _seconds(size: float | None, rate: Band) -> Band:
+    if size is None:
+        return UNKNOWN
+    least = size / _MIB / rate.high if rate.high else None
+    most = size / _MIB / rate.low if rate.low else None
+    return Band(least, most)

@@ -1,0 +1,55 @@
+"""Whole environments, generated: `check` accepts only what the API server accepts, object by object."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from infra.environment import Environment
+
+from ..api import Api
+from ..conftest import JUDGED
+from ..deploy import apply_plan
+from .fields import fields_of, models_below
+from .judge import Judge
+from .run import Tally, good, search
+from .verdict import check
+
+_COUNT = int(os.environ.get("FUZZ_COUNT", "300"))
+_SEED = int(os.environ.get("FUZZ_SEED", "0"))
+_LEAST_SHARE = 0.3
+_ENOUGH = 100
+"""Environments from which on shares mean something."""
+_ENOUGH_FOR_EVERY_FIELD = 300
+
+
+def test_check_and_the_api_server_agree_about_generated_environments(api: Api) -> None:
+    tally = Tally()
+    try:
+        search(Judge(api), _COUNT, first=_SEED, tally=tally)
+    finally:
+        JUDGED.update({f"{what} of random environments": tally.counts[what] for what in ("objects", "pods")})
+        JUDGED["random environments"] += tally.counts["environments"]
+        JUDGED["of these accepted by check"] += tally.counts["accepted"]
+        JUDGED["of these refused by check"] += tally.counts["refused"]
+        JUDGED["of these refused by both, with a plan"] += tally.counts["refused by both"]
+        JUDGED["cloud resources and charts left out"] += tally.counts["elsewhere"]
+    JUDGED["disagreements"] += 0
+    if _COUNT >= _ENOUGH:
+        least = _LEAST_SHARE * tally.counts["environments"]
+        assert tally.counts["accepted"] >= least, tally.lines()
+        assert tally.counts["refused"] >= least, tally.lines()
+        assert tally.counts["refused by both"] > 0, tally.lines()
+    if _COUNT >= _ENOUGH_FOR_EVERY_FIELD:
+        every = {(model.__name__, name) for model in models_below(Environment) for name in fields_of(model)}
+        assert sorted(every - tally.fields.keys()) == [], "never generated"
+    if tally.kinds:
+        pytest.skip(f"not judged, their definition is not here (make crds, or CRDS_DIR): {', '.join(tally.kinds)}")
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_real_deployment_is_taken_as_the_dry_run_was(number: int, empty: Api) -> None:
+    plan = check(good(number + 1)[-1]).plan
+    assert plan is not None
+    assert apply_plan(empty, plan)

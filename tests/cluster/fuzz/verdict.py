@@ -1,0 +1,114 @@
+"""What `infra check` says of a stack, in this process and by the command's own way: file, models, plan, proofs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path as FilePath
+from typing import Any
+
+from components.errors import ConfigError, Path, Problem
+from components.plan import Plan
+from components.proofs.finding import Finding
+from infra.environment import Environment
+from infra.environments import load
+from infra.planning import planned
+from infra.prove import prove_environment
+from infra.stackfile import StackError
+from infra.yaml_text import to_yaml
+
+TODAY = date(2026, 11, 21)
+"""The day waivers are judged by."""
+SECRETS = ("hf_token", "other_token")
+"""Secrets that every generated stack has."""
+_ROUNDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `check` says of a stack.
+
+    Attributes:
+        plan: its plan; `None` when the settings gave none.
+        problems: what is wrong with the settings.
+        findings: what the proofs refuse.
+        waived: whether the team's own waivers hide an error.
+    """
+
+    plan: Plan | None
+    problems: tuple[Problem, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    waived: bool = False
+
+    @property
+    def accepts(self) -> bool:
+        """Whether `check` exits with 0."""
+        return self.plan is not None and not self.findings
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where it refuses something."""
+        return [problem.path for problem in self.problems] + [finding.path for finding in self.findings]
+
+    def lines(self) -> list[str]:
+        """What it refuses, a line each."""
+        return [str(entry) for entry in (*self.problems, *self.findings)]
+
+
+def check(values: Mapping[str, Any]) -> Checked:
+    """Check a stack, from its file on."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = FilePath(folder) / "Pulumi.generated.yaml"
+        path.write_text(stack_text(values), encoding="utf-8")
+        try:
+            loaded = load(path, None)
+        except StackError as error:
+            return Checked(None, tuple(problem for _, problem in error.problems))
+    return _proved(loaded.environment, loaded.plan)
+
+
+def _proved(environment: Environment, plan: Plan) -> Checked:
+    verdict = prove_environment("generated", plan, environment.policy.waive, TODAY)
+    waived = any(one.finding.severity == "error" for one in verdict.waived)
+    return Checked(plan, (), verdict.errors, waived)
+
+
+def stack_text(values: Mapping[str, Any]) -> str:
+    """The stack as a file, with the secrets that every generated one has."""
+    sealed = {f"inference:{name}": {"secure": "v1:AAAAAAAAAAAAAAAA:AAAAAAAAAAAA"} for name in SECRETS}
+    return to_yaml({"config": {**sealed, **{f"inference:{name}": value for name, value in values.items()}}})
+
+
+def repaired(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with what `check` refuses taken out, as long as there is something."""
+    rest = deepcopy(dict(values))
+    for _ in range(_ROUNDS):
+        try:
+            checked = _proved(*planned(rest, "generated", SECRETS))
+        except ConfigError as error:
+            checked = Checked(None, error.problems)
+        cuts = [_cut(rest, path) for path in sorted(set(checked.paths), key=len, reverse=True)]
+        if not any(cuts):
+            break
+    return rest
+
+
+def _cut(values: dict[str, Any], path: Path) -> bool:
+    """Take out what stands at a path, or what is around it when it is not there; whether there was anything."""
+    while path:
+        holder: Any = values
+        for step in path[:-1]:
+            try:
+                holder = holder[step]
+            except (KeyError, IndexError, TypeError):
+                holder = None
+        try:
+            del holder[path[-1]]
+        except (KeyError, IndexError, TypeError):
+            path = path[:-1]
+        else:
+            return True
+    return False
