@@ -59,7 +59,7 @@ def test_of_a_shared_gpu_counts_the_share() -> None:
 def test_of_a_slice_counts_its_own_memory() -> None:
     slice_label = {"cloud.google.com/gke-gpu-partition-size": "1g.5gb"}
     node = replace(shape("l4"), accelerator="nvidia-tesla-a100", labels={**shape("l4").labels, **slice_label})
-    small = on_node(asking(model="Qwen/Qwen2.5-0.5B-Instruct", request_tokens=4096), "l4", node)
+    small = on_node(asking(model="Qwen/Qwen2.5-0.5B-Instruct", request_tokens=4096, memory_fraction=0.8), "l4", node)
     (one,) = of_llama(small)
     assert one.gpu is not None
     assert one.gpu.bytes / 2**30 == pytest.approx(4.71)
