@@ -204,7 +204,7 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
 
     def _capability(self) -> float:
         """Lowest compute capability that the image, the data type and the quantization run on."""
-        method = methods_of("vllm").get(self.quantization or "")
+        method = methods_of("vllm", ".".join(map(str, self.release or ()))).get(self.quantization or "")
         major, minor = method.min_compute_capability if method else (0, 0)
         kind = _BFLOAT16_CAPABILITY if self.dtype == "bfloat16" else 0.0
         return max(_CAPABILITY, kind, float(f"{major}.{minor}"))

@@ -33,7 +33,7 @@ TABLES = (
     "model_variants",
     "gpu_memory",
     "weight_formats",
-    "quantizations",
+    "quantization",
     "dtypes",
     "engine_memory",
     "engine_releases",

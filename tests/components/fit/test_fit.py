@@ -221,7 +221,11 @@ def test_stages_are_refused_where_there_are_none() -> None:
     [
         ("nvidia-tesla-t4", {"dtype": "bfloat16"}, "bfloat16 needs compute capability 8.0"),
         ("nvidia-tesla-t4", {"quantization": "mxfp4"}, "compute capability 8.0"),
-        ("nvidia-l4", {"quantization": "bitsandbytes", "version": "0.33.0"}, "no more from 0.33.0 on"),
+        ("nvidia-l4", {"quantization": "bitsandbytes", "version": "0.33.0"}, "no more from 0.30.0 on"),
+        ("nvidia-l4", {"quantization": "fp8", "version": "0.4.0"}, "vllm has fp8 only from 0.4.2 on"),
+        ("nvidia-tesla-t4", {"quantization": "awq_marlin", "version": "0.6.3"}, "compute capability 8.0"),
+        ("nvidia-tesla-t4", {"quantization": "awq_marlin", "version": "0.24.0"}, ""),
+        ("nvidia-tesla-t4", {"quantization": "experts_int8"}, "experts_int8 from compute capability 8.0"),
         ("nvidia-l4", {"quantization": "eetq", "engine": "tgi"}, ""),
         ("nvidia-l4", {"quantization": "exl2"}, "vllm has no exl2"),
     ],
