@@ -26,7 +26,6 @@ from .report import (
     Paint,
     as_json,
     bytes_in_words,
-    cold_start_lines,
     complain,
     counted,
     finding_lines,
@@ -130,9 +129,12 @@ def check(
         raise UsageError("give environments or --stack FILE, not both")
     checks = [_check(name, path, project, today) for name, path, project in _files(names, stack)]
     if style == "json":
-        from .memory import memory_json  # noqa: PLC0415 - only where it is told
+        from .footprint import footprints, footprints_json  # noqa: PLC0415 - only where it is told
 
-        told = [as_json(one) | {"memory": memory_json(one.loaded.plan) if one.loaded else []} for one in checks]
+        told = [
+            as_json(one) | {"footprints": footprints_json(footprints(one.loaded.plan)) if one.loaded else []}
+            for one in checks
+        ]
         say(json.dumps({"environments": told}, indent=2, ensure_ascii=False))
     _print_problems(checks, short=style != "table")
     if style == "json":
@@ -144,10 +146,7 @@ def check(
     if style == "table":
         if any(checked.findings for checked in checks):
             say()
-        _say_memory(checks)
-        for checked in checks:
-            for line in cold_start_lines(checked, paint):
-                say(line)
+        _say_footprints(checks)
         for line in table(checks, paint):
             say(line)
     return worst(checks)
@@ -375,12 +374,14 @@ def _print_problems(checks: Sequence[Checked], *, short: bool) -> None:
             complain(line)
 
 
-def _say_memory(checks: Sequence[Checked]) -> None:
-    from .memory import memory_lines  # noqa: PLC0415 - only where it is told
+def _say_footprints(checks: Sequence[Checked]) -> None:
+    from .footprint import footprint_lines, footprints  # noqa: PLC0415 - only where it is told
 
     for checked in checks:
-        for line in memory_lines(checked.name, checked.loaded.plan) if checked.loaded else ():
+        for line in footprint_lines(checked.name, footprints(checked.loaded.plan)) if checked.loaded else ():
             say(printable(line))
+    if any(checked.models for checked in checks):
+        say()
 
 
 def _write(output: Path | None, text: str) -> None:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from components.catalog.accelerators import accelerators
-from components.errors import dotted
 from components.gpu.compute_class import class_pools
 from components.gpu.node_pool import GpuNodePoolConfig
 from components.manifest import pod_templates
 from components.plan import GPU, Part, Plan
 
 from .environment import Environment
-
-if TYPE_CHECKING:
-    from components.serving.cold_start import ColdStart
 
 _BOUGHT = {"on-demand": "", "spot": "Spot", "flex-start": "flex-start", "reservation": "reserved"}
 _SERVERS = {"Deployment": "deployment", "LeaderWorkerSet": "leader-worker-set"}
@@ -160,7 +156,7 @@ def _track(
     container = pod["spec"]["containers"][0]
     labels = pod["metadata"]["labels"]
     return Track(
-        name=_track_name(role),
+        name=track_name(role),
         server=f"{container['name']} {image_version(container['image'])}".rstrip(),
         gpus=size * int(container.get("resources", {}).get("limits", {}).get(GPU, 0)),
         min=least,
@@ -169,7 +165,7 @@ def _track(
     )
 
 
-def _track_name(role: str) -> str:
+def track_name(role: str) -> str:
     """`blue` for the role `blue-deployment`; empty for what is alone."""
     for noun in _SERVERS.values():
         role = role.removesuffix(noun)
@@ -186,19 +182,6 @@ def image_version(image: str) -> str:
 def models(plan: Plan) -> Iterator[Part]:
     """The parts that serve models."""
     return (part for part in plan.parts if part.path[:1] == ("models",))
-
-
-def cold_starts(plan: Plan) -> tuple[tuple[str, ColdStart], ...]:
-    """How long each Deployment of each model takes to start, by `models.llama` or `models.llama/blue`."""
-    from components.proofs.index import Index  # noqa: PLC0415 - other commands do without the proofs
-    from components.proofs.loading import estimate  # noqa: PLC0415
-
-    index = Index(plan)
-    return tuple(
-        (f"{dotted(pod.part.path)}{f'/{track}' if (track := _track_name(pod.item.role)) else ''}", estimate(index, pod))
-        for pod in index.workloads
-        if pod.serves and pod.part.path[:1] == ("models",)
-    )
 
 
 def count_objects(parts: Iterable[Part]) -> int:

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 from components.errors import dotted
 
 from .environments import Loaded
-from .overview import Gpus, cold_starts, count_objects, gpu_ranges, models
+from .overview import Gpus, count_objects, gpu_ranges, models
 from .stackfile import StackError
 
 if TYPE_CHECKING:
     from components.proofs.finding import Finding
-    from components.serving.cold_start import ColdStart
 
     from .prove import Verdict
     from .yamlfile import Located
@@ -31,8 +30,6 @@ PROVED, FINDINGS, BAD_INPUT = 0, 1, 2
 """Exit codes."""
 _LINE_START = "\r\x1b[2K"
 """Go to the line's beginning and clear it (ECMA-48)."""
-_COLD_STARTS = 20
-"""Cold starts that are printed of one environment."""
 _COLORS = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
 
 
@@ -98,11 +95,6 @@ class Checked:
     def gpus(self) -> tuple[Gpus, ...]:
         """GPUs it can have."""
         return gpu_ranges(self.loaded.environment, self.loaded.plan) if self.loaded else ()
-
-    @cached_property
-    def cold_starts(self) -> tuple[tuple[str, ColdStart], ...]:
-        """How long each of its models takes to start on a new node."""
-        return cold_starts(self.loaded.plan) if self.loaded else ()
 
     @property
     def objects(self) -> int:
@@ -223,19 +215,6 @@ def table(checks: Sequence[Checked], paint: Paint) -> Iterator[str]:
         yield paint(line, "dim") if row is head else line
 
 
-def cold_start_lines(checked: Checked, paint: Paint) -> Iterator[str]:
-    """How long each model takes from a new node to its first answer, the first of a large environment only."""
-    shown = checked.cold_starts[:_COLD_STARTS]
-    if not shown:
-        return
-    yield paint(f"  cold start of {printable(checked.name)}, estimated", "dim")
-    width = max(len(place) for place, _ in shown)
-    yield from (f"    {printable(place.ljust(width))}  {start}" for place, start in shown)
-    if rest := len(checked.cold_starts) - len(shown):
-        yield paint(f"    and {rest:,} more: --format json", "dim")
-    yield ""
-
-
 def as_json(checked: Checked) -> dict[str, Any]:
     """One environment for machines."""
     verdict = checked.verdict
@@ -248,14 +227,6 @@ def as_json(checked: Checked) -> dict[str, Any]:
         "gpus": [
             {"accelerator": gpu.accelerator, "provisioning": gpu.bought, "min": gpu.min, "max": gpu.max}
             for gpu in checked.gpus
-        ],
-        "cold_starts": [
-            {
-                "at": place,
-                "seconds": {"min": round(start.low), "max": None if start.high is None else round(start.high)},
-                "unknown": list(start.unknown),
-            }
-            for place, start in checked.cold_starts
         ],
         "problems": [
             {"line": line, "at": dotted(problem.path), "path": list(problem.path), "message": problem.message}

@@ -47,7 +47,7 @@ ELSEWHERE = POOL.with_changes(zones=("europe-west4-a",))
 CLUSTER = GkeClusterConfig(name="shared", project="example-project", location="us-central1")
 CLASS = ComputeClassConfig(priorities=(Priority(machine_type="g2-standard-12", accelerator="nvidia-l4"),))
 SERVER = ModelServerConfig(model="Qwen/Qwen2.5-7B-Instruct", engine=TgiEngine())
-OTHER = Variant(env={"LOG_LEVEL": "debug"})
+OTHER = Variant(env={"TRIES": "2"})
 ROUTE = RouteConfig(model="chat", hosts=("chat.example.com",), rules=(RouteRule(to={"chat": 100}),))
 TARGET = ScrapeTarget("tgi", "inference", {"app": "chat"}, "http")
 

@@ -316,7 +316,10 @@ def test_what_sglang_chooses_itself_is_not_claimed() -> None:
         ),
         ({"enable_trace": True}, "otlp_traces_endpoint: is missing, and enable_trace alone sends no traces"),
         ({"otlp_traces_endpoint": "otel:4317"}, "enable_trace: is missing, and otlp_traces_endpoint alone sends no"),
-        ({"otlp_traces_endpoint": "http://otel:4317", "enable_trace": True}, "must be host:port, such as jaeger"),
+        (
+            {"otlp_traces_endpoint": "http://otel:4317", "enable_trace": True},
+            "must be host:port with a port of 1 to 65535, such as jaeger",
+        ),
         ({"log_requests_level": 3}, "log_requests_level: says how much of a request is logged"),
         ({"quantization": "gptq"}, 'quantization: got "gptq"; use one of: auto-round'),
         ({"mem_fraction_static": 1.0}, "mem_fraction_static: got 1.0; must be more than 0 and less"),

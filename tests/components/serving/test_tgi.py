@@ -105,7 +105,10 @@ def test_root_is_the_image_s_only_user_and_its_files_stay_read_only() -> None:
         ({"max_total_tokens": "4096"}, 'max_total_tokens: got "4096"; must be a whole number'),
         ({"trust_remote_code": "yes"}, 'trust_remote_code: got "yes"; must be true or false'),
         ({"cors_allow_origin": ["*", "https://a.io"]}, "cors_allow_origin: `*` allows every origin already"),
-        ({"otlp_endpoint": "jaeger:4317"}, 'otlp_endpoint: got "jaeger:4317"; must be a URL such as'),
+        (
+            {"otlp_endpoint": "jaeger:4317"},
+            'otlp_endpoint: got "jaeger:4317"; must be a URL with a port of 1 to 65535, such as',
+        ),
     ],
 )
 def test_a_wrong_flag_is_refused_with_the_fix(fields: dict[str, object], said: str) -> None:

@@ -280,7 +280,10 @@ def test_the_digest_is_added_where_one_is_known_and_never_invented() -> None:
         ({"enable_log_outputs": True}, "enable_log_outputs: needs enable_log_requests: true"),
         ({"disable_log_stats": True, "kv_cache_metrics": True}, "kv_cache_metrics: disable_log_stats measures nothing"),
         ({"collect_detailed_traces": ["all"]}, "collect_detailed_traces: goes to otlp_traces_endpoint"),
-        ({"otlp_traces_endpoint": "jaeger:4317"}, 'otlp_traces_endpoint: got "jaeger:4317"; must be a URL such as'),
+        (
+            {"otlp_traces_endpoint": "jaeger:4317"},
+            'otlp_traces_endpoint: got "jaeger:4317"; must be a URL with a port of 1 to 65535, such as',
+        ),
         ({"trust_remote_code": "yes"}, 'trust_remote_code: got "yes"; must be true or false'),
         ({"api_key": "k"}, "api_key: unknown field: a key must not stand in an argument; keep it in a Secret"),
         ({"num_shard": 2}, "num_shard: unknown field: that is TGI's; vLLM's is tensor_parallel_size"),
