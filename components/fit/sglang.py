@@ -6,6 +6,8 @@ srt/server_args.py; sglang 0.5.10.post1 srt/server_args.py _handle_gpu_memory_se
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..catalog.engine_memory import Version, fact, version_of
 from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
@@ -23,6 +25,8 @@ _MIB = 2**20
 
 def budget(model: Model, demand: Demand, gpu: GpuMemory, request_tokens: int) -> Budget:
     """What SGLang makes of one GPU."""
+    # Its copies are servers of their own, each with all experts (srt/server_args.py@0.5.20, world size).
+    demand = replace(demand, data_parallel=1)
     overhead = context_bytes() + non_torch_bytes(demand, gpu)
     chunk, graphs_to = _chunk(gpu, demand), _graph_rows(gpu, demand)
     free = gpu.bytes - overhead
