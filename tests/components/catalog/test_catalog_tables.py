@@ -38,6 +38,9 @@ TABLES = (
     "engine_memory",
     "engine_releases",
     "memory_defects",
+    "step_defaults",
+    "sglang_shares",
+    "tgi_compute",
     "prices",
 )
 MACHINES = st.sampled_from(sorted(machine_types()))
