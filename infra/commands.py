@@ -15,8 +15,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from . import catalog_commands
-from .environments import Loaded, UsageError, environment_paths, find_root, load, need_project
+from . import catalog_commands, serving_commands
+from .arguments import Environments, OneEnvironment, Today, one
+from .environments import UsageError, environment_paths, find_root, load, need_project
 from .report import (
     BAD_INPUT,
     FINDINGS,
@@ -52,21 +53,6 @@ app = typer.Typer(
 
 
 catalog_commands.register(app)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f'got "{text}"; write a day as YYYY-MM-DD') from None
-
-
-Environments = Annotated[list[str] | None, typer.Argument(metavar="ENV", help="Environments. Omitted: all in stacks/.")]
-OneEnvironment = Annotated[str, typer.Argument(metavar="ENV", help="The environment.")]
-Today = Annotated[
-    date | None,
-    typer.Option(parser=_day, metavar="YYYY-MM-DD", help="The day waivers are judged by. Omitted: today (UTC)."),
-]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -166,7 +152,7 @@ def render(
     """
     from .render import render as write  # noqa: PLC0415 - only this command writes
 
-    loaded = _one(environment)
+    loaded = one(environment)
     result = write(loaded.plan, output)
     say(f"{counted(result.files, 'file')}, {bytes_in_words(result.bytes)}, in {printable(str(output))}")
     return PROVED
@@ -191,7 +177,7 @@ def graph(
     from . import graph as drawing  # noqa: PLC0415 - only this command draws
     from .svg import to_svg  # noqa: PLC0415
 
-    loaded = _one(environment)
+    loaded = one(environment)
     picture = drawing.picture(loaded.environment, loaded.plan)
     chosen = style or ("svg" if output and output.suffix == ".svg" else "mermaid")
     _write(output, to_svg(picture) if chosen == "svg" else drawing.to_mermaid(picture))
@@ -225,77 +211,7 @@ def schema(
     return FINDINGS
 
 
-@app.command()
-def docker(
-    environment: OneEnvironment,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model, as the stack names it.")],
-    *,
-    gpu: Annotated[Literal["nvidia", "amd"], typer.Option("--gpu", help="Whose GPUs the machine has.")] = "nvidia",
-    track: Annotated[
-        str | None,
-        typer.Option(
-            "--track", metavar="NAME", help="Version of its rollout, such as canary. Omitted: the one in use."
-        ),
-    ] = None,
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the machine, on loopback.")] = 8080,
-    style: Annotated[
-        Literal["run", "compose"] | None, typer.Option("--format", help="Only this form. Omitted: both.")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Folder for run.sh and compose.yaml. Omitted: print them."),
-    ] = None,
-) -> int:
-    """Run a model server on one machine with Docker.
-
-    Prints the `docker run` line and a Compose file for the pod's container, as hardened as there.
-    Credentials are taken from the shell: none is written.
-    """
-    from .single_machine import forms, write_forms  # noqa: PLC0415 - only this command needs it
-
-    written = forms(_one(environment), model, vendor=gpu, track=track, published=port)
-    chosen = {name: text for name, text in written.items() if style is None or name.startswith(style)}
-    if output is not None:
-        for path in write_forms(chosen, output):
-            say(printable(str(path)))
-        return PROVED
-    for name, text in chosen.items():
-        say(text.removesuffix("\n") if style else f"# {name}\n{text}")
-    return PROVED
-
-
-@app.command()
-def migrate(
-    environment: OneEnvironment,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model, as the stack names it.")],
-    *,
-    to: Annotated[Literal["tgi", "vllm", "sglang"], typer.Option("--to", help="The engine it shall have.")],
-    replace: Annotated[
-        bool, typer.Option("--replace", help="In place, instead of as a canary beside what runs.")
-    ] = False,
-    style: Annotated[
-        Literal["yaml", "json"], typer.Option("--format", help="A block to paste with comments, or JSON.")
-    ] = "yaml",
-    today: Today = None,
-) -> int:
-    """Print what gives a model another engine.
-
-    The block for the stack file; each flag and what it becomes, or why nothing takes its place; and how probes,
-    metrics and autoscaling follow. Tried on the environment before it is printed.
-
-    Exits with 0 when the environment with the block is proved, 1 when it is not, 2 for bad input.
-    """
-    from .migrate import as_json as change_as_json  # noqa: PLC0415 - only this command needs it
-    from .migrate import change, lines  # noqa: PLC0415
-
-    day = today or datetime.now(tz=UTC).date()
-    found = change(_one(environment), model, to, replace=replace, today=day)
-    if style == "json":
-        say(json.dumps(change_as_json(found), indent=2, ensure_ascii=False))
-    else:
-        for line in lines(found, replace=replace):
-            say(line)
-    return PROVED if found.proved else FINDINGS
+serving_commands.register(app)
 
 
 @app.command()
@@ -359,12 +275,6 @@ def _check(name: str, path: Path, project: Project | None, today: date | None) -
         day = today or datetime.now(tz=UTC).date()
         verdict = prove_environment(name, loaded.plan, loaded.environment.policy.waive, day)
     return Checked(name, path, loaded=loaded, verdict=verdict)
-
-
-def _one(name: str) -> Loaded:
-    project = need_project()
-    with status(f"reading {name}"):
-        return load(environment_paths(project, [name])[name], project)
 
 
 def _print_problems(checks: Sequence[Checked], *, short: bool) -> None:

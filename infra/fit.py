@@ -8,9 +8,10 @@ from typing import Any
 from components.catalog.accelerators import accelerators
 from components.catalog.engine_memory import release
 from components.catalog.formats import dtype as known_dtype
-from components.catalog.formats import methods, weight_format, weight_formats
+from components.catalog.formats import weight_format, weight_formats
 from components.catalog.gpu_memory import GpuMemory, find_gpu, gpu_memories, meant_gpu
 from components.catalog.models import Model, find_model, meant_model
+from components.catalog.quantization import methods
 from components.demand import Demand
 from components.errors import did_you_mean
 from components.fit.fit import ENGINES, Fit, fit, shards_that_work
@@ -63,7 +64,7 @@ def answer(
     if quantize and quantize.lower() in _PLAIN:
         dtype, quantize = dtype or known_dtype(quantize.split("/")[0].lower()), None
     if quantize and weight_format(quantize, engine) is None:
-        words = {method.name for method in methods(engine)} | set(weight_formats())
+        words = {method.name for method in methods(engine) if method.format} | set(weight_formats())
         raise UsageError(f'--quantize: got "{quantize}"; {did_you_mean(quantize, words)}')
     for flag, word in (("--dtype", dtype), ("--kv-cache-dtype", kv_cache_dtype)):
         if word and word != "auto" and known_dtype(word) is None:

@@ -9,10 +9,11 @@ from math import floor
 from typing import Literal
 
 from ..catalog.engine_memory import fact, version_of
-from ..catalog.formats import Capability, dtype_capability, methods, weight_formats
 from ..catalog.formats import dtype as known_dtype
+from ..catalog.formats import dtype_capability
 from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
+from ..catalog.quantization import Capability, Method, methods
 from ..catalog.table import rows
 from ..demand import Demand
 from . import sglang, tei, tgi, vllm
@@ -206,33 +207,39 @@ def _unsupported(model: Model, demand: Demand, gpu: GpuMemory) -> str | None:
     has = f"{gpu.compute_capability[0]}.{gpu.compute_capability[1]}"
     if demand.dtype and (name := known_dtype(demand.dtype)) and gpu.compute_capability < dtype_capability(name):
         return f"{name} needs compute capability {_text(dtype_capability(name))}; {gpu.name} has {has}: use float16"
-    form = format_of(model, demand)
-    if form is None:
-        return None
-    known = [method for method in methods(demand.engine) if method.format == form.name]
-    version = version_of(demand.version)
-    exact = [method for method in known if method.name == demand.quantization] or known
-    if not exact:
+    known = _methods(model, demand)
+    if not known:
         # What is stored in the checkpoint is loaded by methods that the catalog may not list.
-        return f"{demand.engine} has no {form.name}" if demand.quantization and methods(demand.engine) else None
-    # Until it is said when a method went, an unnamed version is the newest.
-    there = [method for method in exact if not method.until or version < version_of(method.until)]
+        form = format_of(model, demand)
+        missing = form is not None and demand.quantization and methods(demand.engine)
+        return f"{demand.engine} has no {form.name}" if form and missing else None
+    there = [method for method in known if method.is_in(demand.version)]
     if not there:
-        return f"{demand.engine} has {exact[0].name} no more from {exact[0].until} on"
-    least = min(method.min_capability for method in there)
+        last = known[-1]
+        gone = last.until and version_of(demand.version) >= version_of(last.until)
+        when = f"no more from {last.until} on" if gone else f"only from {known[0].since} on"
+        return f"{demand.engine} has {last.name} {when}"
+    least = min(method.min_compute_capability for method in there)
     if gpu.compute_capability < least:
         return f"{demand.engine} runs {there[0].name} from compute capability {_text(least)} on; {gpu.name} has {has}"
     return None
 
 
-def runnable_formats(engine: str, version: str, gpu: GpuMemory) -> tuple[tuple[str, bool], ...]:
-    """What an engine can quantize to on a GPU: its own word, and whether weights must be quantized beforehand."""
-    found: dict[str, tuple[str, bool]] = {}
+def _methods(model: Model, demand: Demand) -> list[Method]:
+    """What the engine has or had to run the weights: by the word that was given, otherwise by their format."""
+    form = format_of(model, demand)
+    known = [method for method in methods(demand.engine) if form and method.format == form.name]
+    named = [method for method in methods(demand.engine) if method.name == demand.quantization]
+    return [method for method in named if method in known] or known or named
+
+
+def runnable_formats(engine: str, version: str, gpu: GpuMemory) -> Mapping[str, Method]:
+    """What an engine can quantize to on a GPU, by the weights' format."""
+    found: dict[str, Method] = {}
     for method in methods(engine):
-        fits = gpu.compute_capability >= method.min_capability
-        if fits and not (method.until and version_of(version) >= version_of(method.until)):
-            found.setdefault(method.format, (method.name, weight_formats()[method.format].prequantized))
-    return tuple(found.values())
+        if method.format and method.is_in(version) and gpu.compute_capability >= method.min_compute_capability:
+            found.setdefault(method.format, method)
+    return found
 
 
 def shards_that_work(model: Model, demand: Demand) -> tuple[int, ...]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from ..catalog.accelerators import accelerators
 from ..catalog.engine_memory import fact
-from ..catalog.formats import weight_format
 from ..catalog.gpu_memory import GpuMemory, gpu_memory
 from ..catalog.prices import Price, hourly, smallest_machine
 from ..quantity import GIB
@@ -90,18 +89,17 @@ def _same_gpus(made: Fit) -> Iterator[Remedy]:
     if made.misfit or not names:
         return
     if not (demand.quantization or model.stored):
-        known = dict(_formats(made))
-        for form in _PREFERENCE:
-            if word := known.get(form):
-                result = fit(model, replace(demand, quantization=word, dtype=None), made.gpu)
-                if result.verdict != "does not fit":
-                    note = "needs weights that are quantized beforehand" if _prequantized(form) else ""
-                    yield Remedy(f"{names['quantization']}: {word}", result, note)
+        known = runnable_formats(demand.engine, demand.version, made.gpu)
+        for method in filter(None, map(known.get, _PREFERENCE)):
+            result = fit(model, replace(demand, quantization=method.name, dtype=None), made.gpu)
+            if result.verdict != "does not fit":
+                note = "needs weights that are quantized beforehand" if method.needs_quantized_weights else ""
+                yield Remedy(f"{names['quantization']}: {method.name}", result, note)
     if demand.quantization and made.unsupported:
-        for word, beforehand in runnable_formats(demand.engine, demand.version, made.gpu):
-            result = fit(model, replace(demand, quantization=word, dtype=None), made.gpu)
-            if result.verdict == "fits" and not beforehand:
-                yield Remedy(f"{names['quantization']}: {word}", result)
+        for method in runnable_formats(demand.engine, demand.version, made.gpu).values():
+            result = fit(model, replace(demand, quantization=method.name, dtype=None), made.gpu)
+            if result.verdict == "fits" and not method.needs_quantized_weights:
+                yield Remedy(f"{names['quantization']}: {method.name}", result)
     if demand.dtype and made.unsupported:
         result = fit(model, replace(demand, dtype="float16"), made.gpu)
         if result.verdict != "does not fit":
@@ -181,18 +179,6 @@ def _fewest(made: Fit, gpu: GpuMemory, provisioning: str) -> Remedy | None:
             price = _price(machine.name, gpu.accelerator, count, provisioning)
             return Remedy(f"{count} x {gpu.accelerator}", result, f"machine_type {machine.name}", price)
     return None
-
-
-def _formats(made: Fit) -> Iterator[tuple[str, str]]:
-    for word, _ in runnable_formats(made.demand.engine, made.demand.version, made.gpu):
-        form = weight_format(word, made.demand.engine)
-        if form:
-            yield form.name, word
-
-
-def _prequantized(name: str) -> bool:
-    form = weight_format(name)
-    return form is not None and form.prequantized
 
 
 def _price(machine: str, accelerator: str, gpus: int, provisioning: str) -> Price | None:

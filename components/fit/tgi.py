@@ -11,6 +11,7 @@ from math import ceil
 from ..catalog.engine_memory import Version, fact, version_of
 from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
+from ..catalog.table import rows
 from ..demand import Demand
 from .activations import forward_bytes, prefill_logits_bytes, workspace_bytes
 from .budget import Budget
@@ -22,10 +23,6 @@ SIZES_ITSELF: Version = (3,)
 """From here on it works out the longest request and prefill from the GPU."""
 OLD_CONTEXT = 4096
 """What TGI 2 takes of a longer context unless it is told otherwise (launcher/src/main.rs@v2.4.0)."""
-_GRAPHS = 6
-"""Batches of 1, 2, 4, 8, 16 and 32 (launcher/src/main.rs cuda_graphs)."""
-_TERAFLOPS = {"T4": 65, "L4": 121, "A10G": 125, "L40S": 363, "A100": 312, "H100": 900, "H200": 989, "RTX 4090": 82}
-"""By which the launcher sizes a prefill (launcher/src/main.rs ComputeType::f16_flop)."""
 
 
 def budget(model: Model, demand: Demand, gpu: GpuMemory, request_tokens: int) -> Budget:
@@ -41,7 +38,7 @@ def budget(model: Model, demand: Demand, gpu: GpuMemory, request_tokens: int) ->
     )
     activations = peak + workspace_bytes(gpu) + fact("tgi", "flashinfer_workspace")
     overhead = context_bytes() + non_torch_bytes(demand, gpu)
-    graphs = 0.0 if demand.cuda_graphs is False else _GRAPHS * fact("vllm", "graph_mib") * 2**20
+    graphs = 0.0 if demand.cuda_graphs is False else fact("tgi", "graphs") * fact("vllm", "graph_mib") * 2**20
     free = share - weights - activations - overhead - graphs
     first = batch_tokens(demand, prefill, request_tokens) * token_bytes(model, demand)
     # 3.x keeps a share of the GPU free, 2.x one of what is free; what the warm-up batch has it keeps in any case.
@@ -83,8 +80,8 @@ def prefill_tokens(model: Model, demand: Demand, gpu: GpuMemory, request_tokens:
         return demand.step_tokens
     if version_of(demand.version) < SIZES_ITSELF:
         return input_tokens(demand, request_tokens) + 50
-    busy = 4096
-    flops = next((value for name, value in _TERAFLOPS.items() if gpu.name.startswith(name)), None)
+    busy = int(fact("tgi", "prefill_tokens"))
+    flops = teraflops(gpu)
     if flops and not model.vision_parameters and model.head_dim:
         optimal = int(flops * 1e12 * demand.tensor_parallel / _token_flops(model))
         busy = optimal if optimal > 100 else busy  # noqa: PLR2004 - the launcher's own limit
@@ -92,6 +89,12 @@ def prefill_tokens(model: Model, demand: Demand, gpu: GpuMemory, request_tokens:
     if not (demand.quantization or model.stored or model.experts) and not model.vision_parameters:
         allowed.append(_vram_tokens(model, demand, gpu))
     return max(1, min(allowed))
+
+
+def teraflops(gpu: GpuMemory) -> float | None:
+    """By which the launcher sizes a prefill; it knows no partitions of a GPU."""
+    known = {row["gpu"]: float(row["teraflops"]) for row in rows("tgi_compute")}
+    return next((known[name] for name in sorted(known, key=len, reverse=True) if gpu.name.startswith(name)), None)
 
 
 def _token_flops(model: Model) -> float:
@@ -103,7 +106,7 @@ def _token_flops(model: Model) -> float:
 
 def _vram_tokens(model: Model, demand: Demand, gpu: GpuMemory) -> int:
     """The launcher's vram_maximum: nvidia-smi's memory less its own count of the weights, by bytes a token."""
-    share = (demand.memory_fraction or 1.0) * 0.95
+    share = (demand.memory_fraction or 1.0) * fact("tgi", "estimate_share")
     free = gpu.nominal_gb * 1e9 * demand.tensor_parallel * share - (
         parts_of(model).layers * 2 + 4 * model.vocab * model.hidden
     )

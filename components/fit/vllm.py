@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..catalog.engine_memory import Version, fact, version_of
 from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
+from ..catalog.step_defaults import default_step
 from ..demand import Demand
 from ..quantity import GIB
 from .activations import forward_bytes, sampler_bytes, workspace_bytes
@@ -21,9 +22,6 @@ _V1: Version = (0, 8)
 _LONG = 32768
 """Contexts above this are prefilled in chunks by default before V1 (vllm 0.6.3 engine/arg_utils.py)."""
 _CHUNKS_SINCE: Version = (0, 5, 3)
-_LARGE, _LARGEST = 70 * GIB, 160 * GIB
-_A100_SMALL_SINCE: Version = (0, 9)
-"""From here on an A100 gets the defaults of a small GPU (vllm-project/vllm#17885)."""
 
 
 def budget(model: Model, demand: Demand, gpu: GpuMemory, request_tokens: int) -> Budget:
@@ -59,12 +57,6 @@ def step(model: Model, demand: Demand, gpu: GpuMemory, request_tokens: int) -> t
         chunked = request_tokens > _LONG and version >= _CHUNKS_SINCE and not (model.window or model.vision_parameters)
         chunk = int(fact("vllm", "chunk_tokens", version)) if chunked else max(request_tokens, 2048)
         return demand.step_tokens or chunk, demand.requests or 256
-    small_a100 = version >= _A100_SMALL_SINCE and "A100" in gpu.name
-    if gpu.bytes >= _LARGEST:
-        tokens, rows = 16384, 1024
-    elif gpu.bytes >= _LARGE and not small_a100:
-        tokens, rows = 8192, 1024
-    else:
-        tokens, rows = 2048, 256
-    tokens, rows = demand.step_tokens or tokens, demand.requests or rows
+    usual = default_step("vllm", version, gpu=gpu.name, gib=gpu.bytes / GIB)
+    tokens, rows = demand.step_tokens or usual.tokens, demand.requests or usual.rows
     return tokens, min(rows, tokens)

@@ -155,7 +155,7 @@ def quantization_unsupported(index: Index) -> Iterator[Fault]:
 
     Kernels for a format need a CUDA compute capability: bfloat16 8.0, most formats 7.5 to 8.0, FP4 10.0; the engine
     refuses at start. Sources: get_min_capability in vllm and sglang, the launcher and layers of TGI; one row each in
-    components/catalog/quantizations.tsv.
+    components/catalog/quantization.tsv.
 
     Fix: another quantization or data type, or a pool with newer GPUs.
     """

@@ -32,6 +32,7 @@ from ..scaling.autoscaler import AutoscalingConfig
 from ..traffic.service import ServiceConfig
 from . import cache as caches
 from .cache import CacheConfig, Claim, NodeDisk
+from .download import HUB_CACHE_VARIABLES
 from .engine import SpansNodes
 from .engines import EngineConfig
 from .flags import variables_misfits
@@ -219,6 +220,9 @@ class ModelServerConfig(Config):
             given = f'got "{self.revision}", which can move' if self.revision else "is missing"
             fix = f"write the 40 digits of a commit, from huggingface.co/{self.model}/commits"
             yield Problem(("revision",), f"{given}: cache.download fills the claim once for each revision; {fix}")
+        for name in HUB_CACHE_VARIABLES if download else ():
+            if name in self.env:
+                yield Problem(("env", name), "would lead the server away from what cache.download fills; drop it")
         if not self.offline and not (self.is_offline and self.hf_token and not download):
             return
         match self.cache.kind:

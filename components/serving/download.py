@@ -25,6 +25,8 @@ ZONE_LABEL = "topology.kubernetes.io/zone"
 _RETRIES = 3
 _USER = 10001
 """uid of a download in an image of one's own."""
+HUB_CACHE_VARIABLES = ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
+"""What says where a Hub cache is, the last two without the hub/ below it (huggingface_hub 2.4.0 constants.py)."""
 _SCRATCH = "/tmp"  # noqa: S108 - a path inside the container, an emptyDir of its own
 
 Pattern = Annotated[str, patterned(r"^[^\s]+$", "a file pattern such as *.safetensors", max_length=200)]
@@ -167,6 +169,8 @@ class Download:
             "INCLUDE": " ".join(self.config.include),
             "EXCLUDE": " ".join(self.config.exclude),
             "HF_HOME": self.launch.cache_path,
+            # Where servers with that HF_HOME look, whatever the image sets.
+            "HF_HUB_CACHE": cached(self.launch.cache_path),
             "HOME": f"{_SCRATCH}/home",
             "USER": "download",
             # Chunks kept for later downloads would fill the claim with everything twice.
@@ -176,6 +180,12 @@ class Download:
             "HF_HUB_ENABLE_HF_TRANSFER": "0",
         }
         return [{"name": name, "value": value} for name, value in variables.items()]
+
+
+def cached(cache_path: str, model: str = "", revision: str = "") -> str:
+    """Where a Hub cache is, or in it the files of one commit of a model (huggingface_hub 2.4.0 constants.py)."""
+    hub = f"{cache_path}/hub"
+    return f"{hub}/models--{model.replace('/', '--')}/snapshots/{revision}" if model else hub
 
 
 def account_name(server: str) -> str:

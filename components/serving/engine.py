@@ -111,6 +111,7 @@ class Launch:
         shared_memory_gib: what the engine keeps in /dev/shm besides what its GPUs need to talk to each other, in GiB.
         demand: what decides how much GPU memory a replica takes; `None` when nobody knows.
         python: the Python in the image that has huggingface_hub, which can fill a cache; empty when it has none.
+        asks_hub: whether it looks models up on the Hub whatever HF_HUB_OFFLINE says, unless it is given a folder.
     """
 
     container: str
@@ -137,6 +138,7 @@ class Launch:
     shared_memory_gib: float = 0.0
     demand: Demand | None = None
     python: str = ""
+    asks_hub: bool = False
 
 
 class Engine(Protocol):

@@ -40,10 +40,22 @@ def main() -> int:
         files = HfApi().model_info(model, revision=revision, files_metadata=True).siblings or []
         damaged = [file.rfilename for file in files if is_damaged(folder / file.rfilename, file)]
         if not damaged:
+            _name(folder, revision)
             sys.stdout.write(f"{model} at {revision}: what was downloaded of {len(files)} files is as the Hub has it\n")
             return 0
         sys.stderr.write(f"not as the Hub has them: {', '.join(damaged)}\n")
     return 1
+
+
+def _name(folder: Path, revision: str) -> None:
+    """Say which commit the revision is, as huggingface_hub does for all but commits themselves.
+
+    The Rust library looks nowhere else: without it TGI's router finds no chat template offline
+    (huggingface/hf-hub@v0.4.1 src/lib.rs CacheRepo::get; TGI v3.3.7 router/src/server.rs).
+    """
+    reference = folder.parent.parent / "refs" / revision
+    reference.parent.mkdir(exist_ok=True)
+    reference.write_text(folder.name)
 
 
 def is_damaged(path: Path, file: Any) -> bool:

@@ -18,12 +18,13 @@ from . import cache
 from .cache import Claim, ExistingClaim, claim_items
 from .config import ModelServerConfig
 from .download import Download, surroundings
-from .engine import Launch, SpansNodes
+from .engine import Launch
 from .hub_token import TokenParts, token_parts
 from .leader_worker_set import LEADER, group_name, leader_worker_set, refuse_too_few_places
 from .network_policy import network_policy_item
 from .pod import gpus_of, pod_template
 from .site import Site
+from .start import started
 
 SERVER_KINDS = frozenset({"ModelServer", "Canary", "AbTest", "BlueGreen"})
 """What a model server can be; its Service, cache and account stay when its rollout changes from one to another."""
@@ -230,24 +231,7 @@ def _demand(config: ModelServerConfig, demand: Demand) -> Demand:
 
 def _launch(config: ModelServerConfig, site: Site) -> Launch:
     """How the pods that answer requests start."""
-    return _group(config, site)[0]
-
-
-def _group(config: ModelServerConfig, site: Site) -> tuple[Launch, ...]:
-    """How one replica's pods start: one, or the leader and each worker where it spans nodes."""
-    gpus = gpus_of(config, site.nodes)
-    started = _started(config, config.model, config.revision, gpus)
-    if folder := cache.folder(config.cache):
-        # Plain files in a folder: the engine is given the folder for the model, and there are no revisions in it.
-        local = _started(config, f"{started[0].cache_path}/{folder}", None, gpus)
-        return tuple(replace(there, demand=asked.demand) for there, asked in zip(local, started, strict=True))
-    return started
-
-
-def _started(config: ModelServerConfig, model: str, revision: str | None, gpus: int) -> tuple[Launch, ...]:
-    if config.nodes > 1 and isinstance(config.engine, SpansNodes):
-        return config.engine.launch_group(model, revision, gpus, config.nodes)
-    return (config.engine.launch(model, revision, gpus),)
+    return started(config, site)[0]
 
 
 def _track_items(
@@ -288,7 +272,7 @@ def _workload(name: str, track: Track, launch: Launch, token: TokenParts | None,
     config = track.config
     labels = {"app": name, **track.labels}
     update = _update(config, gpus_of(config, site.nodes))
-    match _group(config, site):
+    match started(config, site):
         case (leader, worker):
             return leader_worker_set(
                 track.deployment(name),

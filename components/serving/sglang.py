@@ -99,6 +99,8 @@ class SglangEngine(SglangFlags):
             max_compute_capability=attention_gpus(self.attention_backend or "")[1],
             secret_variables=(self.api_key_variable,) if self.api_key_variable else (),
             egress_ports=(int(self.otlp_traces_endpoint.rpartition(":")[2]),) if self.otlp_traces_endpoint else (),
+            # It is what runs the server, and where the Dockerfile installs SGLang with what it needs.
+            python="python3",
             demand=self._demand(model, split),
         )
 
@@ -156,6 +158,7 @@ class SglangEngine(SglangFlags):
             model=model,
             tensor_parallel=split,
             pipeline_parallel=self.pp_size or 1,
+            data_parallel=self.dp_size or 1,
             quantization=None if self.quantization == "unquant" else self.quantization,
             dtype=_DTYPES.get(self.dtype or "auto"),
             kv_cache_dtype=None if self.kv_cache_dtype == "auto" else self.kv_cache_dtype,

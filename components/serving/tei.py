@@ -152,6 +152,9 @@ class TeiEngine(Config):
             max_compute_capability=chosen.max_compute_capability,
             egress_ports=(int(self.otlp_endpoint.rpartition(":")[2]),) if self.otlp_endpoint else (),
             demand=self._demand(model) if gpus else None,
+            # router/src/lib.rs@v1.9.3 asks the Hub for every file that hf-hub 0.4.2 does not find, and neither knows
+            # HF_HUB_OFFLINE; given a folder, it asks for none.
+            asks_hub=True,
         )
 
     def _refuse(self, gpus: int) -> None:

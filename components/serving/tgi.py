@@ -147,6 +147,8 @@ class TgiEngine(TgiModelFlags, TgiBatchFlags, TgiServerFlags):
     def _environment(self) -> dict[str, str]:
         """Variables the hardened pod needs."""
         env = {
+            # As the image has it; both its Python and its router keep models in hub/ below (Dockerfile@v3.3.7, and
+            # huggingface/hf-hub@v0.4.1 src/lib.rs Cache::from_env). Images before 2.3.0 kept them in /data itself.
             "HF_HOME": CACHE,
             "HOME": f"{_SCRATCH}/home",
             "USER": "tgi",

@@ -159,6 +159,8 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
             queue_metric="" if self.disable_log_stats else metrics.role("vllm", "queue"),
             min_compute_capability=self._capability(),
             shared_memory_gib=self._media_gib(),
+            # vllm-project/vllm docker/Dockerfile: the image's own Python has the wheel (`uv pip install --system`).
+            python="python3",
             egress_ports=(_port(self.otlp_traces_endpoint),) if self.otlp_traces_endpoint else (),
             demand=self._demand(model, width, stages),
         )
@@ -204,7 +206,7 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
 
     def _capability(self) -> float:
         """Lowest compute capability that the image, the data type and the quantization run on."""
-        method = methods_of("vllm").get(self.quantization or "")
+        method = methods_of("vllm", ".".join(map(str, self.release or ()))).get(self.quantization or "")
         major, minor = method.min_compute_capability if method else (0, 0)
         kind = _BFLOAT16_CAPABILITY if self.dtype == "bfloat16" else 0.0
         return max(_CAPABILITY, kind, float(f"{major}.{minor}"))
@@ -225,6 +227,7 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
             model=model,
             tensor_parallel=width,
             pipeline_parallel=stages,
+            data_parallel=self.data_parallel_size or 1,
             quantization=self.quantization,
             dtype=_DTYPES.get(self.dtype or "auto"),
             kv_cache_dtype=self.kv_cache_dtype if self.kv_cache_dtype != "auto" else None,

@@ -33,11 +33,14 @@ TABLES = (
     "model_variants",
     "gpu_memory",
     "weight_formats",
-    "quantizations",
+    "quantization",
     "dtypes",
     "engine_memory",
     "engine_releases",
     "memory_defects",
+    "step_defaults",
+    "sglang_shares",
+    "tgi_compute",
     "prices",
 )
 MACHINES = st.sampled_from(sorted(machine_types()))

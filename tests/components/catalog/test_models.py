@@ -6,11 +6,12 @@ import pytest
 
 from components.catalog.accelerators import accelerators
 from components.catalog.engine_memory import NEWEST, fact, release, version_of
-from components.catalog.formats import dtype, dtype_capability, methods, weight_format, weight_formats
+from components.catalog.formats import dtype, dtype_capability, weight_format, weight_formats
 from components.catalog.gpu_memory import find_gpu, gpu_memories, gpu_memory, meant_gpu
 from components.catalog.machines import machine_types
 from components.catalog.models import Model, find_model, meant_model, models, search_models
 from components.catalog.prices import hourly, smallest_machine
+from components.catalog.quantization import methods, methods_of
 from components.catalog.table import rows
 from components.quantity import GIB
 
@@ -132,7 +133,27 @@ def test_an_unknown_gpu_is_no_other_one() -> None:
 def test_every_method_is_of_a_format() -> None:
     for engine in ("tgi", "vllm", "sglang"):
         assert methods(engine)
-        assert all(method.format in weight_formats() for method in methods(engine))
+        assert {method.format for method in methods(engine)} <= {"", *weight_formats()}
+
+
+def test_at_no_version_a_method_has_two_answers_for_a_format() -> None:
+    for engine in ("tgi", "vllm", "sglang"):
+        for version in ("0.1.0", *{edge for each in methods(engine) for edge in (each.since, each.until) if edge}, ""):
+            found = [(each.name, each.format) for each in methods(engine) if each.is_in(version)]
+            assert len(found) == len(set(found)), version
+
+
+def test_a_method_is_what_it_is_in_that_version() -> None:
+    assert methods_of("vllm", "0.6.3")["awq_marlin"].min_compute_capability == (8, 0)
+    assert methods_of("vllm", "0.24.0")["awq_marlin"].min_compute_capability == (7, 5)
+    assert methods_of("vllm", "0.24.0")["modelopt"].min_compute_capability == (8, 9)
+    assert methods_of("vllm")["modelopt"].min_compute_capability == (8, 0)
+    assert "bitsandbytes" in methods_of("vllm", "0.29")
+    assert "bitsandbytes" not in methods_of("vllm", "0.30.0")
+    assert "gptq" in methods_of("sglang", "0.5.10.post1")
+    assert "gptq" not in methods_of("sglang")
+    assert methods_of("vllm")["fp8"].format == "fp8", "the word alone, not what else it loads"
+    assert methods_of("custom") == {}
 
 
 @pytest.mark.parametrize(

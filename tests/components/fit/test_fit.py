@@ -18,6 +18,7 @@ from components.fit.fit import Fit, NoFitError, fit
 from components.fit.kv_cache import held_tokens, page_tokens, request_bytes, token_bytes
 from components.fit.remedies import remedies
 from components.fit.sharding import possible_shards, shard_misfit
+from components.fit.tgi import teraflops
 from components.fit.weights import weight_bytes
 from components.quantity import GIB
 
@@ -221,7 +222,11 @@ def test_stages_are_refused_where_there_are_none() -> None:
     [
         ("nvidia-tesla-t4", {"dtype": "bfloat16"}, "bfloat16 needs compute capability 8.0"),
         ("nvidia-tesla-t4", {"quantization": "mxfp4"}, "compute capability 8.0"),
-        ("nvidia-l4", {"quantization": "bitsandbytes", "version": "0.33.0"}, "no more from 0.33.0 on"),
+        ("nvidia-l4", {"quantization": "bitsandbytes", "version": "0.33.0"}, "no more from 0.30.0 on"),
+        ("nvidia-l4", {"quantization": "fp8", "version": "0.4.0"}, "vllm has fp8 only from 0.4.2 on"),
+        ("nvidia-tesla-t4", {"quantization": "awq_marlin", "version": "0.6.3"}, "compute capability 8.0"),
+        ("nvidia-tesla-t4", {"quantization": "awq_marlin", "version": "0.24.0"}, ""),
+        ("nvidia-tesla-t4", {"quantization": "experts_int8"}, "experts_int8 from compute capability 8.0"),
         ("nvidia-l4", {"quantization": "eetq", "engine": "tgi"}, ""),
         ("nvidia-l4", {"quantization": "exl2"}, "vllm has no exl2"),
     ],
@@ -257,3 +262,16 @@ def test_an_architecture_gives_the_counts_the_catalog_has() -> None:
         max_position_embeddings=131072,
     )
     assert shape.model("x").parameters == known("meta-llama/Llama-3.1-8B-Instruct").parameters
+
+
+def test_an_l40s_is_no_l4_to_tgi() -> None:
+    assert [teraflops(gpu) for name in ("L4", "L40S", "T4") if (gpu := find_gpu(name))] == [121, 363, 65]
+
+
+def test_copies_of_sglang_have_all_experts_each_and_those_of_vllm_share_them() -> None:
+    model = known("Qwen/Qwen3-30B-A3B")
+    for engine, shared in (("sglang", False), ("vllm", True)):
+        alone = asked(model.name, "nvidia-h100-80gb", engine=engine, request_tokens=4096)
+        copied = asked(model.name, "nvidia-h100-80gb", engine=engine, request_tokens=4096, data_parallel=2)
+        assert (copied.budget.weights < alone.budget.weights) == shared
+        assert copied.demand.gpus == 2

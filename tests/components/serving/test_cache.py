@@ -17,7 +17,10 @@ from components.serving.hyperdisk_ml import HyperdiskMlCache
 from components.serving.image_volume import ImageCache
 from components.serving.model_server import model_server
 from components.serving.network_policy import NetworkConfig
+from components.serving.sglang import SglangEngine
+from components.serving.tei import TeiEngine
 from components.serving.tgi import TgiEngine
+from components.serving.vllm import VllmEngine
 from tests.components.reading import container, kinds, manifest, pod, variables
 
 COMMIT = "0e9e39f249a16976918f6564b8830bc894c89659"
@@ -248,3 +251,22 @@ def test_no_claim_is_made_for_what_needs_none() -> None:
 
 def test_files_of_a_bucket_belong_to_the_group_the_pod_runs_with() -> None:
     assert pod(served(BUCKET, security=SecurityConfig(fs_group=2000)))["securityContext"]["fsGroup"] == 2000
+
+
+def test_tei_offline_needs_the_commit_whose_folder_it_is_given() -> None:
+    claimed = ExistingClaim(kind="existing-claim", name="weights", access_mode="ReadWriteMany")
+    with pytest.raises(ConfigError, match=r'revision: got "main", which can move: tei asks the Hub for it'):
+        served(claimed, engine=TeiEngine(), offline=True, revision="main")
+    assert "org/model" in container(served(claimed, engine=TeiEngine(), revision="main"))["args"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "own"),
+    [(VllmEngine(kind="vllm"), ("own",)), (SglangEngine(), "own"), (TeiEngine(), "own")],
+    ids=["vllm", "sglang", "tei"],
+)
+def test_clients_name_the_model_and_not_the_folder_it_is_in(engine: Any, own: Any) -> None:
+    bucket = GcsFuseCache(kind="gcs-fuse", bucket="example-weights", folder="model")
+    for served_name, settings in (("org/model", {}), ("own", {"served_model_name": own})):
+        arguments = container(served(bucket, engine=engine.model_copy(update=settings)))["args"]
+        assert arguments[arguments.index("--served-model-name") + 1] == served_name

@@ -13,8 +13,11 @@ from components.serving.cache import Claim
 from components.serving.custom import CustomEngine
 from components.serving.download import DownloadConfig
 from components.serving.hub_token import ExistingSecret, SecretManager
+from components.serving.sglang import SglangEngine
 from components.serving.site import Site
+from components.serving.tei import TeiEngine
 from components.serving.tgi import TgiEngine
+from components.serving.vllm import VllmEngine
 from components.tenancy.pod_security import level_reached
 from tests.components.reading import container, kinds, manifest, pod, variables
 
@@ -71,6 +74,64 @@ def test_the_job_downloads_the_pinned_revision_to_where_the_engine_looks() -> No
     assert env["HF_HOME"] == variables(served())["HF_HOME"] == download["volumeMounts"][0]["mountPath"]
     assert env["EXCLUDE"] == "original/*"
     assert "snapshot_download" in download["command"][2]
+
+
+def hub_folder(env: dict[str, str]) -> str:
+    """Where the Hub's libraries look (huggingface_hub 0.30 and 2.4 constants.py; hf-hub knows HF_HOME alone)."""
+    return env.get("HF_HUB_CACHE") or env.get("HUGGINGFACE_HUB_CACHE") or f"{env['HF_HOME']}/hub"
+
+
+TOOLS = "registry.example.com/tools/hub:1"
+
+
+@pytest.mark.parametrize(
+    ("engine", "image"),
+    [
+        (TgiEngine(), None),
+        (TgiEngine(), TOOLS),
+        (VllmEngine(kind="vllm"), None),
+        (SglangEngine(), None),
+        (TeiEngine(), TOOLS),
+        (CustomEngine(kind="custom", image="registry.example.com/server:1"), TOOLS),
+    ],
+    ids=lambda value: getattr(value, "kind", value and "own-image"),
+)
+def test_the_job_fills_the_folder_that_the_server_reads(engine: Any, image: str | None) -> None:
+    part = served(claim(image=image) if image else claim(), engine=engine)
+    (download,) = job_pod(part)["containers"]
+    env = {entry["name"]: entry["value"] for entry in download["env"]}
+    assert hub_folder(env) == hub_folder(variables(part))
+    (mounted,) = [one["mountPath"] for one in container(part)["volumeMounts"] if one["name"] == "model-cache"]
+    assert hub_folder(env) == f"{mounted}/hub"
+    assert mounted in [one["mountPath"] for one in download["volumeMounts"]]
+
+
+@pytest.mark.parametrize("engine", [VllmEngine(kind="vllm"), SglangEngine()], ids=lambda engine: engine.kind)
+def test_the_python_that_serves_downloads_too(engine: Any) -> None:
+    (download,) = job_pod(served(engine=engine))["containers"]
+    assert download["image"] == container(served(engine=engine))["image"]
+    assert download["command"][:2] == ["python3", "-c"]
+
+
+def test_tei_is_given_the_folder_that_the_job_fills() -> None:
+    """It asks the Hub for what it is given a name of, HF_HUB_OFFLINE or not."""
+    part = served(claim(image=TOOLS), engine=TeiEngine(), gpus=0)
+    arguments = container(part)["args"]
+    assert arguments[arguments.index("--model-id") + 1] == f"/data/hub/models--org--model/snapshots/{COMMIT}"
+    assert "--revision" not in arguments
+    assert arguments[arguments.index("--served-model-name") + 1] == "org/model"
+    assert "org/model" in container(served(Claim(kind="claim", size="1Ti", access_mode="ReadWriteMany")))["args"]
+
+
+def test_tei_s_image_cannot_download() -> None:
+    with pytest.raises(ConfigError, match=r"cache\.download\.image: the image of tei is not known to have Python"):
+        served(engine=TeiEngine())
+
+
+@pytest.mark.parametrize("name", ["HF_HOME", "HF_HUB_CACHE"])
+def test_a_variable_that_leads_the_server_elsewhere_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"env\.{name}: would lead the server away from what cache\.download fills"):
+        served(env={name: "/elsewhere"})
 
 
 def test_the_engines_own_image_downloads_with_its_own_python() -> None:

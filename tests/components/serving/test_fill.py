@@ -30,8 +30,8 @@ HOME = Path(os.environ["HF_HOME"])
 def snapshot_download(model, *, revision, allow_patterns, ignore_patterns, force_download):
     with (HOME / "calls").open("a") as calls:
         calls.write(json.dumps([model, revision, allow_patterns, ignore_patterns, force_download]) + "\\n")
-    folder = HOME / "hub"
-    folder.mkdir(exist_ok=True)
+    folder = HOME / "hub" / ("models--" + model.replace("/", "--")) / "snapshots" / revision
+    folder.mkdir(parents=True, exist_ok=True)
     for name in ("model.safetensors", "config.json"):
         if force_download or not (folder / name).exists():
             cut = os.environ.get("CUT") == name
@@ -67,6 +67,10 @@ def run(home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def snapshot(home: Path) -> Path:
+    return home / "hub" / "models--org--model" / "snapshots" / REVISION
+
+
 def downloads(home: Path) -> list[str]:
     return (home / "calls").read_text().splitlines()
 
@@ -93,9 +97,21 @@ def test_a_file_that_arrives_cut_fails_the_job(home: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
 def test_a_file_damaged_in_the_cache_is_downloaded_again(home: Path, name: str) -> None:
     assert run(home).returncode == 0
-    (home / "hub" / name).write_bytes(b"damaged")
+    (snapshot(home) / name).write_bytes(b"damaged")
     assert run(home).returncode == 0
     assert [call.endswith("true]") for call in downloads(home)] == [False, False, True]
+
+
+def test_who_asks_for_the_revision_by_name_is_led_to_its_files(home: Path) -> None:
+    assert run(home).returncode == 0
+    reference = snapshot(home).parent.parent / "refs" / REVISION
+    assert snapshot(home).with_name(reference.read_text()) == snapshot(home)
+    assert reference.stat().st_mode & 0o044 == 0o044
+
+
+def test_a_damaged_download_is_not_named(home: Path) -> None:
+    assert run(home, CUT="config.json").returncode == 1
+    assert not (snapshot(home).parent.parent / "refs").exists()
 
 
 def test_others_can_read_what_was_written(home: Path) -> None:
@@ -104,7 +120,7 @@ def test_others_can_read_what_was_written(home: Path) -> None:
         run(home)
     finally:
         os.umask(previous)
-    assert (home / "hub" / "config.json").stat().st_mode & 0o044 == 0o044
+    assert (snapshot(home) / "config.json").stat().st_mode & 0o044 == 0o044
 
 
 def test_a_hash_is_of_the_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
