@@ -73,7 +73,7 @@ def label(kind: Kind) -> str:
         least, most = kind.limit("min_length"), kind.limit("max_length")
         return f"{words}{f', {least or 0} to {most} characters' if most else ''}"
     if kind.sort == "literal":
-        return " or ".join(kind.words)
+        return " or ".join(map(str, kind.words))
     if kind.sort in ("int", "float"):
         least, most = kind.limit("ge"), kind.limit("le")
         above = kind.limit("gt")
