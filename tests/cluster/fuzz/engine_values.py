@@ -35,10 +35,11 @@ _SHAPE = {
 }  # fmt: skip
 """Shapes of models so small that they fit every GPU."""
 LIKELY = {
+    "NodeDisk": ("size",),
     "HyperdiskMlCache": ("disk", "snapshot", "zones"),
     "DownloadConfig": ("image",),
     "Claim": ("download",),
-    "ModelConfig": ("namespace", "runs_on", "secret_env", "cache"),
+    "ModelConfig": ("namespace", "runs_on", "secret_env", "cache", "revision"),
     "ArchitectureConfig": ("max_position_embeddings",),
 }
 """Optional fields without which little else of them is right."""
@@ -134,7 +135,10 @@ OVERRIDES: Mapping[str, Override] = {
     "AutoscalingConfig.pod_metrics": _metrics,
     "SglangEngine.api_key_variable": of(_API_KEY),
     "ModelServerConfig.secret_env": _secret_env,
+    "NodeDisk.size": of("1Gi", "1.5Gi", "500M", "1024Ki", "9999999999999Ei"),
+    "SpeculativeConfig.method": of("ngram", "ngram", "suffix", "mtp", "eagle"),
     "Claim.download": _download,
+    "Claim.access_mode": of("ReadWriteMany", "ReadWriteMany", "ReadWriteOnce"),
     "HyperdiskMlCache.disk": _disk,
     "HyperdiskMlCache.snapshot": _snapshot,
     "HyperdiskMlCache.zones": _disk_zones,

@@ -308,7 +308,7 @@ _OVERRIDES: Mapping[str, Callable[[Author, Mapping[str, Any]], Any]] = {
     "AddonsConfig.secrets_store_csi": of("present"),
     "MetricsAdapterConfig.kind": of("prometheus-adapter", "prometheus-adapter", "stackdriver"),
     "CustomEngine.image": of(*_IMAGES),
-    "ResourcesConfig.memory": of("4Gi", "8G", "1.5Gi", "2147483648", "9999999999999Ei", "1", "1024Ki"),
+    "ResourcesConfig.memory": of("4Gi", "8G", "3.5Gi", "4294967296", "6Gi", "5000M", "9999999999999Ei", "1", "1024Ki"),
     "ResourcesConfig.cpu": of("1", "500m", "0.5", ".25", "0.0001", "1000000"),
     "ResourcesConfig.cpu_limit": of("4", "2", "0.25", "1.5"),
     "AutoscalingConfig.min": of(1, 2, 0),
