@@ -112,7 +112,8 @@ class Judge:
         """Where the objects of each namespace of a plan are judged."""
         quotas = {item.namespace: item for _, item in plan.objects("ResourceQuota")}
         for _, item in plan.objects("Namespace"):
-            level = item.properties["metadata"]["labels"].get(ENFORCE, LEVELS[0])
+            level = item.properties["metadata"]["labels"].get(ENFORCE)
+            level = level if level in LEVELS else LEVELS[0]  # a namespace with another is refused itself
             space = f"{_PREFIX}-{level}"
             if quota := quotas.get(item.object_name):
                 space = f"{_PREFIX}-quota-{next(self._numbers)}"

@@ -48,8 +48,8 @@ class Tally:
         counts: environments, objects, pods; what was accepted and refused.
         kinds: kinds whose definition could not be had here.
         fields: how many values each field had, by model and field.
-        judged: what stood in a field that can be one of several kinds, where the API server judged it: field and kind, or
-            `object` and its kind.
+        judged: what the API server judged in a field that can be one of several kinds, by field and kind; or by
+            `object` and its kind, how many objects.
     """
 
     seen: set[str] = field(default_factory=set)
