@@ -14,7 +14,7 @@ from components.catalog.models import Model, find_model, meant_model
 from components.catalog.quantization import methods
 from components.demand import Demand
 from components.errors import did_you_mean
-from components.fit.fit import ENGINES, Fit, fit, shards_that_work
+from components.fit.fit import ENGINES, Fit, fit, shards_that_work, too_old
 from components.fit.remedies import Remedy, remedies
 from components.quantity import GIB
 
@@ -98,6 +98,8 @@ def lines(made: Fit) -> Iterator[str]:
     name = f"{demand.engine} {demand.version}".rstrip()
     yield f"{made.model.name} on {count}{gpu.accelerator or gpu.name}, {name}: {made.verdict}"
     yield from (f"  {reason}" for reason in made.reasons)
+    if note := too_old(demand, gpu):
+        yield f"  {note}: it would stop at start, whatever its memory"
     if made.misfit:
         possible = ", ".join(str(number) for number in shards_that_work(made.model, demand))
         yield f"  it can be split over {possible} GPUs"
@@ -161,6 +163,7 @@ def as_json(made: Fit) -> dict[str, Any]:
         "fits": made.verdict != "does not fit",
         "verdict": made.verdict,
         "reasons": list(made.reasons),
+        "image_too_new": too_old(demand, made.gpu) or None,
         "max_total_tokens": made.request_tokens,
         "max_batch_total_tokens": made.held_tokens,
         "max_concurrency": made.concurrency,

@@ -225,6 +225,19 @@ def _unsupported(model: Model, demand: Demand, gpu: GpuMemory) -> str | None:
     return None
 
 
+def too_old(demand: Demand, gpu: GpuMemory) -> str:
+    """Why the engine's own image does not run on a GPU, whatever its memory; empty where it does or nobody knows."""
+    try:
+        least = fact(demand.engine, "min_compute_capability", version_of(demand.version))
+    except KeyError:
+        return ""
+    major, minor = gpu.compute_capability
+    if major + minor / 10 >= least:
+        return ""
+    has = f"{gpu.name} has {major}.{minor}"
+    return f"the image of {demand.engine} is built for compute capability {least} and later; {has}"
+
+
 def _methods(model: Model, demand: Demand) -> list[Method]:
     """What the engine has or had to run the weights: by the word that was given, otherwise by their format."""
     form = format_of(model, demand)

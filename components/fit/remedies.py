@@ -10,7 +10,7 @@ from ..catalog.engine_memory import fact
 from ..catalog.gpu_memory import GpuMemory, gpu_memory
 from ..catalog.prices import Price, hourly, smallest_machine
 from ..quantity import GIB
-from .fit import Fit, fit, runnable_formats, shards_that_work
+from .fit import Fit, fit, runnable_formats, shards_that_work, too_old
 from .kv_cache import held_tokens
 from .sharding import shard_misfit
 
@@ -86,7 +86,7 @@ def _same_gpus(made: Fit) -> Iterator[Remedy]:
     """Changes of settings only."""
     demand, model = made.demand, made.model
     names = _FIELDS.get(demand.engine, {})
-    if made.misfit or not names:
+    if made.misfit or not names or too_old(demand, made.gpu):
         return
     if not (demand.quantization or model.stored):
         known = runnable_formats(demand.engine, demand.version, made.gpu)
@@ -140,7 +140,7 @@ def _fewer_tokens(made: Fit, names: Mapping[str, str]) -> Iterator[Remedy]:
 def _more_gpus(made: Fit, provisioning: str) -> Iterator[Remedy]:
     """The same GPU, more of them on one machine."""
     demand, name = made.demand, made.gpu.accelerator
-    if not name or made.gpu.partition:
+    if not name or made.gpu.partition or too_old(demand, made.gpu):
         return
     field = _FIELDS.get(demand.engine, {}).get("tensor_parallel", "")
     for shards in shards_that_work(made.model, replace(demand, pipeline_parallel=1)) if field else ():
@@ -162,7 +162,7 @@ def _other_gpus(made: Fit, provisioning: str) -> Iterator[Remedy]:
     """Another GPU, as few of them as do."""
     for name in accelerators():
         gpu = gpu_memory(name)
-        if gpu is None or name == made.gpu.accelerator:
+        if gpu is None or name == made.gpu.accelerator or too_old(made.demand, gpu):
             continue
         if found := _fewest(made, gpu, provisioning):
             yield found

@@ -163,3 +163,15 @@ def test_the_answer_needs_neither_pulumi_nor_a_stack(tmp_path: Path) -> None:
     )
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_gpu_that_the_engine_s_image_is_not_built_for_is_told_and_no_remedy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = ["fit", "meta-llama/Llama-3.1-8B-Instruct", "--gpu", "nvidia-tesla-t4", "--engine", "tgi"]
+    assert cli.main([*asked, "--dtype", "float16"]) == 1
+    output = capsys.readouterr().out
+    assert "built for compute capability 8.0 and later; T4 has 7.5: it would stop at start" in output
+    remedies = output.partition("what fits, cheapest first:")[2].strip().splitlines()
+    assert len(remedies) >= 2
+    assert not any("tesla-t4" in remedy for remedy in remedies)
