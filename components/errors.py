@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +80,20 @@ class MisfitError(ConfigError):
             error = cls("")
             ConfigError.__init__(error, problems)
             raise error
+
+
+def moved(error: ConfigError, path: Path, names: Collection[str]) -> ConfigError:
+    """The same problems, with those of some settings below another path.
+
+    Args:
+        error: the problems.
+        path: where these settings stand.
+        names: the settings, by the first step of a problem's path.
+    """
+    return ConfigError(
+        Problem((*path, *found.path), found.message) if found.path and found.path[0] in names else found
+        for found in error.problems
+    )
 
 
 def dotted(path: Path) -> str:

@@ -38,13 +38,17 @@ def sampler_bytes(model: Model, demand: Demand, tokens: int, rows: int) -> float
 
 
 def prefill_logits_bytes(model: Model, demand: Demand, tokens: int) -> float:
-    """Logits of all tokens of TGI's warm-up prefill, which asks for the log probability of each.
+    """Logits of all tokens of TGI's warm-up prefill, which before 3.0 asks for the log probability of each.
 
-    On one GPU they are turned in place; sharded, the gathered matrix is transposed, so that the softmax makes one
-    contiguous copy of its input and one of its output (huggingface/text-generation-inference@v3.3.5
+    From 3.0 on it does not unless REQUEST_LOGPROBS is set (huggingface/text-generation-inference@v3.0.0
+    server/text_generation_server/models/flash_causal_lm.py: "This consumes so much memory on long requests"). On one
+    GPU they are turned in place; sharded, the gathered matrix is transposed, so that the softmax makes one contiguous
+    copy of its input and one of its output (huggingface/text-generation-inference@v2.4.0
     server/text_generation_server/layers/tensor_parallel.py TensorParallelHead, models/flash_causal_lm.py
     `torch.log_softmax(out, -1, out=out)`; before 2.4 the output was a second matrix on one GPU, too).
     """
+    if version_of(demand.version) >= (3,):
+        return 0.0
     copies = 3 if demand.tensor_parallel > 1 else 2 if version_of(demand.version) < (2, 4) else 1
     return tokens * model.vocab * 2 * copies
 

@@ -163,7 +163,9 @@ def _verdict(made: Fit) -> tuple[Verdict, tuple[str, ...]]:
     budget, model, demand = made.budget, made.model, made.demand
     if made.misfit or made.unsupported:
         return "does not fit", tuple(filter(None, (made.misfit, made.unsupported)))
-    if budget.weights + budget.overhead > budget.share:
+    # SGLang's share is of what is free beside the overhead.
+    beside = 0.0 if demand.engine == "sglang" else budget.overhead
+    if budget.weights + beside > budget.share:
         return "does not fit", ("the weights alone are more than the engine may take",)
     if budget.cache < 0:
         return "does not fit", ("nothing is left for the cache of keys and values",)

@@ -175,7 +175,10 @@ RULES = (memory_does_not_fit, memory_marginal, unknown_model, impossible_shards,
 
 def _judge_all(index: Index) -> tuple[Judged, ...]:
     # Without demands nobody needs the scheduler's verdicts.
-    asking = [pod for pod in index.workloads if pod.part.demands.get(pod.item.role)]
+    # The leader and the workers of a group are one item, and hold shares of one model.
+    asking = list({
+        (pod.part.key, pod.item.role): pod for pod in index.workloads if pod.part.demands.get(pod.item.role)
+    }.values())  # fmt: skip
     fits = {id(verdict.pod): verdict.fits for verdict in index.scheduler.verdicts} if asking else {}
     return tuple(one for pod in asking for one in _judge(pod, fits.get(id(pod))))
 
@@ -190,14 +193,25 @@ def _judge(pod: Workload, nodes_that_fit: tuple[NodeShape, ...] | None) -> Itera
             pod, demand, (), None, None, f"{demand.model} is not in the catalog and the stack gives no architecture"
         )
         return
-    for gpu, nodes in _gpus(pod, nodes_that_fit):
+    for gpu, clients, nodes in _gpus(pod, demand, nodes_that_fit):
         pools = tuple(node.pool for node in nodes)
         machine = nodes[0].labels.get(_MACHINE_LABEL, "") if nodes else ""
         bought = nodes[0].provisioning if nodes else "on-demand"
         if gpu is None:
             yield Judged(pod, demand, pools, None, None, "nothing is known of the memory of its GPUs")
             continue
-        yield _fitted(Judged(pod, demand, pools, gpu, None, "", machine, bought), model)
+        yield _fitted(Judged(pod, _share(demand, clients), pools, gpu, None, "", machine, bought), model)
+
+
+def _share(demand: Demand, clients: int) -> Demand:
+    """What counts of a demand in a plan.
+
+    An engine sees all of a shared GPU and takes its fraction of all of it, which must leave the others theirs. The
+    most tokens of SGLang's cache are a limit, below which it stays where there is less room (srt/model_executor).
+    """
+    fraction = min(demand.memory_fraction or 1.0, 1 / clients) if clients > 1 else demand.memory_fraction
+    cache = None if demand.engine == "sglang" else demand.cache_tokens
+    return replace(demand, memory_fraction=fraction, cache_tokens=cache)
 
 
 def _fitted(one: Judged, model: Model) -> Judged:
@@ -209,22 +223,23 @@ def _fitted(one: Judged, model: Model) -> Judged:
 
 
 def _gpus(
-    pod: Workload, fits: tuple[NodeShape, ...] | None
-) -> Iterator[tuple[GpuMemory | None, tuple[NodeShape, ...]]]:
-    """The kinds of GPU a pod may land on, each with its pools; those it selects by name where no pool is known."""
+    pod: Workload, demand: Demand, fits: tuple[NodeShape, ...] | None
+) -> Iterator[tuple[GpuMemory | None, int, tuple[NodeShape, ...]]]:
+    """The kinds of GPU a pod may land on, with how many share one, and the pools; by name where none is known."""
     if fits is None:
         for name in sorted(selected_values(pod.spec, ACCELERATOR_LABEL)):
-            yield gpu_memory(name), ()
+            yield gpu_memory(name), 1, ()
         return
     kinds: dict[tuple[str, str, str], list[NodeShape]] = {}
     for node in fits:
-        if node.accelerator:
+        # Several shares of one GPU are refused by shared-gpu-request.
+        whole = demand.gpus == 1 or _CLIENTS_LABEL not in node.labels
+        if node.accelerator and whole:
             key = (node.accelerator, node.labels.get(_PARTITION_LABEL, ""), node.labels.get(_CLIENTS_LABEL, "1"))
             kinds.setdefault(key, []).append(node)
     for (accelerator, partition, clients), nodes in kinds.items():
         gpu = gpu_memory(accelerator, partition)
-        share = replace(gpu, bytes=gpu.bytes / int(clients)) if gpu and int(clients) > 1 else gpu
-        yield share, tuple(nodes)
+        yield gpu, int(clients), tuple(nodes)
 
 
 def _advice(index: Index, one: Judged, made: Fit) -> Iterator[str]:

@@ -46,6 +46,14 @@ def blue_green(name: str, config: ModelServerConfig, rollout: BlueGreenRollout, 
     variants = {"blue": rollout.blue, "green": rollout.green}
     ordered = sorted(COLORS, key=lambda color: color != rollout.active)
     tracks = [
-        Track(variants[color].applied_to(config), color, LABEL, standby=color != rollout.active) for color in ordered
+        Track(
+            variants[color].applied_to(config, ("rollout", color)),
+            color,
+            LABEL,
+            standby=color != rollout.active,
+            path=("rollout", color),
+            own=frozenset(variants[color].model_fields_set),
+        )
+        for color in ordered
     ]
     return assemble("BlueGreen", name, tracks, {"app": name, LABEL: rollout.active}, site or Site())

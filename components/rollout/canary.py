@@ -20,6 +20,9 @@ from .variant import Variant
 
 LABEL = "version"
 STABLE = "stable"
+CANARY = ("rollout", "canary")
+EXPERIMENTAL = ("rollout", "experimental")
+"""Where the settings of the other version stand."""
 _WHOLE = 100
 
 
@@ -51,14 +54,15 @@ def canary(name: str, config: ModelServerConfig, rollout: CanaryRollout, site: S
         ConfigError: a share that whole pods cannot give, or settings that do not fit the site; paths are relative to
             `config`.
     """
-    changed = rollout.canary.applied_to(config)
+    changed = rollout.canary.applied_to(config, CANARY)
     if rollout.percent is None:
         stable = config
         if not rollout.canary.replicas and not rollout.canary.autoscaling:
             changed = changed.with_changes(replicas=1, autoscaling=None)
     else:
         stable, changed = _split(config, changed, rollout.percent)
-    tracks = [Track(stable, STABLE, LABEL), Track(changed, "canary", LABEL)]
+    own = frozenset(rollout.canary.model_fields_set)
+    tracks = [Track(stable, STABLE, LABEL), Track(changed, "canary", LABEL, path=CANARY, own=own)]
     return assemble("Canary", name, tracks, {"app": name}, site or Site())
 
 
@@ -68,7 +72,9 @@ def ab_test(name: str, config: ModelServerConfig, rollout: AbRollout, site: Site
     Raises:
         ConfigError: settings that do not fit the site; paths are relative to `config`.
     """
-    tracks = [Track(config, STABLE, LABEL), Track(rollout.experimental.applied_to(config), "experimental", LABEL)]
+    changed = rollout.experimental.applied_to(config, EXPERIMENTAL)
+    own = frozenset(rollout.experimental.model_fields_set)
+    tracks = [Track(config, STABLE, LABEL), Track(changed, "experimental", LABEL, path=EXPERIMENTAL, own=own)]
     return assemble("AbTest", name, tracks, {"app": name}, site or Site())
 
 

@@ -16,7 +16,7 @@ from ..serving.leader_worker_set import LEADER
 from ..serving.model_server import model_server
 from ..serving.site import Site
 from .blue_green import COLORS, BlueGreenRollout, blue_green
-from .canary import STABLE, AbRollout, CanaryRollout, ab_test, canary
+from .canary import CANARY, EXPERIMENTAL, STABLE, AbRollout, CanaryRollout, ab_test, canary
 
 
 class RollingRollout(Config):
@@ -71,11 +71,12 @@ def versions(config: ModelConfig) -> list[ModelServerConfig]:
     """The settings of each Deployment the model has."""
     match config.rollout:
         case BlueGreenRollout():
-            return [config.rollout.blue.applied_to(config), config.rollout.green.applied_to(config)]
+            colors = {"blue": config.rollout.blue, "green": config.rollout.green}
+            return [variant.applied_to(config, ("rollout", color)) for color, variant in colors.items()]
         case CanaryRollout():
-            return [config, config.rollout.canary.applied_to(config)]
+            return [config, config.rollout.canary.applied_to(config, CANARY)]
         case AbRollout():
-            return [config, config.rollout.experimental.applied_to(config)]
+            return [config, config.rollout.experimental.applied_to(config, EXPERIMENTAL)]
         case RollingRollout():
             return [config]
 

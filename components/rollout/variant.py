@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from ..config import Config, Count, EnvName, HubId, Revision
+from ..errors import ConfigError, Path, moved
 from ..scaling.autoscaler import AutoscalingConfig
 from ..serving.config import ModelServerConfig, ResourcesConfig
 from ..serving.engines import EngineConfig
@@ -28,8 +29,16 @@ class Variant(Config):
     env: dict[EnvName, str] = Field(default_factory=dict)
     """Further or other environment variables. Omitted: the same."""
 
-    def applied_to(self, base: ModelServerConfig) -> ModelServerConfig:
-        """The base's settings with these changes."""
+    def applied_to(self, base: ModelServerConfig, path: Path) -> ModelServerConfig:
+        """The base's settings with these changes.
+
+        Args:
+            base: the model server's own settings.
+            path: where the changes stand, below those.
+
+        Raises:
+            ConfigError: settings that do not fit each other.
+        """
         changes = {
             name: getattr(self, name)
             for name in ("model", "revision", "engine", "replicas", "autoscaling", "resources")
@@ -41,4 +50,7 @@ class Variant(Config):
             changes["autoscaling"] = None
         if self.env:
             changes["env"] = base.env | self.env
-        return base.with_changes(**changes) if changes else base
+        try:
+            return base.with_changes(**changes) if changes else base
+        except ConfigError as error:
+            raise moved(error, path, self.model_fields_set) from None

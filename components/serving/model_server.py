@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..demand import Demand
-from ..errors import ConfigError, MisfitError, Problem
+from ..errors import ConfigError, MisfitError, Path, Problem, moved
 from ..manifest import metadata, object_item, without_none
 from ..monitoring.scrape import scrape_item, scraper_namespace
 from ..names import physical_name
@@ -41,12 +42,16 @@ class Track:
         name: what tells it from its siblings, such as `blue` or `canary`; empty when it is alone.
         label: the label key that carries the name; never a version, which would replace the Deployment.
         standby: whether no traffic is meant for it, so that `pulumi up` does not wait for it.
+        path: where the settings stand that are its own.
+        own: names of these settings.
     """
 
     config: ModelServerConfig
     name: str = ""
     label: str = ""
     standby: bool = False
+    path: Path = ()
+    own: frozenset[str] = frozenset()
 
     @property
     def grouped(self) -> bool:
@@ -62,6 +67,14 @@ class Track:
     def labels(self) -> dict[str, str]:
         """What selects its pods besides `app`."""
         return {self.label: self.name} if self.name else {}
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Name its own settings where they stand, in whatever is raised."""
+        try:
+            yield
+        except ConfigError as error:
+            raise moved(error, self.path, self.own) from None
 
     def role(self, noun: str) -> str:
         """The role of one of its items."""
@@ -105,13 +118,17 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     base = tracks[0].config
     groups = sum(_most_replicas(track.config) + (track.config.update.max_surge or 0) for track in tracks)
     refuse_too_few_places(base, groups, site)
-    runs = [(track, _launch(track.config, site)) for track in tracks]
+    runs: list[tuple[Track, Launch]] = []
+    for track in tracks:
+        with track.blamed():
+            runs.append((track, _launch(track.config, site)))
     shared = _shared(name, base, runs, site)
     items = list(shared.items)
     active: list[str] = []
     for track, launch in runs:
         if not track.standby:
-            items += _track_items(name, track, launch, shared, site, after=shared.roles)
+            with track.blamed():
+                items += _track_items(name, track, launch, shared, site, after=shared.roles)
             active.append(track.pods)
     timeout = max(_timeout_seconds(track.config, launch) for track, launch in runs)
     selected = {**selector, **LEADER} if base.nodes > 1 else selector
@@ -120,7 +137,8 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     )
     for track, launch in runs:
         if track.standby:
-            items += _track_items(name, track, launch, shared, site, after=("service",))
+            with track.blamed():
+                items += _track_items(name, track, launch, shared, site, after=("service",))
     outputs: dict[str, Any] = {
         "host": service_host(name, base.namespace),
         "url": service_url(name, base.namespace, base.service),

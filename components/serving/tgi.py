@@ -131,6 +131,7 @@ class TgiEngine(TgiModelFlags, TgiBatchFlags, TgiServerFlags):
             kv_cache_dtype=self.kv_cache_dtype,
             memory_fraction=self.cuda_memory_fraction,
             request_tokens=self.max_total_tokens,
+            input_tokens=self.max_input_tokens,
             step_tokens=self.max_batch_prefill_tokens,
             cache_tokens=self.max_batch_total_tokens,
             # Not max_concurrent_requests, which counts the ones that wait.

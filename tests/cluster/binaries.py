@@ -36,18 +36,27 @@ class MissingToolError(RuntimeError):
     """Something this machine must have, and how to get it."""
 
 
+def run_go(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A Go command that has run in the module, well or not.
+
+    Raises:
+        MissingToolError: without Go.
+    """
+    try:
+        return subprocess.run(("go", *arguments), cwd=MODULE, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise MissingToolError(
+            "the control plane is built with Go, and `go` is not on PATH; see https://go.dev/dl"
+        ) from None
+
+
 def go(*arguments: str) -> str:
     """The output of a Go command, run in the module.
 
     Raises:
         MissingToolError: without Go, or when Go cannot get a module.
     """
-    try:
-        done = subprocess.run(("go", *arguments), cwd=MODULE, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise MissingToolError(
-            "the control plane is built with Go, and `go` is not on PATH; see https://go.dev/dl"
-        ) from None
+    done = run_go(*arguments)
     if done.returncode:
         raise MissingToolError(f"go {' '.join(arguments)} failed:\n{done.stderr.strip()[-2000:]}")
     return done.stdout

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache as once
@@ -18,7 +17,7 @@ from urllib.request import urlopen
 
 import yaml
 
-from .binaries import MissingToolError, go
+from .binaries import MissingToolError, run_go
 from .place import HERE, REPOSITORY, cache, say
 
 TABLE = HERE / "crds.tsv"
@@ -60,26 +59,28 @@ def definitions() -> list[Definition]:
 
 
 def folders() -> list[Path]:
-    """Where files that are in no Go module are looked for, first one first."""
+    """Where files are looked for that no Go module gives, first one first."""
     given = os.environ.get("CRDS_DIR")
     return [*([Path(given)] if given else []), cache() / "crds", REPOSITORY.parent / "shared" / "crds"]
 
 
 def content(definition: Definition) -> bytes:
-    """The file, from its Go module or from one of `folders()`.
+    """The file, from its Go module, or else from one of `folders()`.
 
     Raises:
         UnavailableError: when it is in none of them, or is another file of that name.
     """
+    reason = "run `make crds`"
     if definition.kind == "module":
-        module, _, path = definition.source.partition(" ")
-        return _checked(definition, Path(_module_folder(module)) / path)
-    found = [folder / definition.file for folder in folders() if (folder / definition.file).is_file()]
-    if not found:
-        raise UnavailableError(
-            f"{definition.file} is not here; run `make crds`, or set CRDS_DIR to a folder that has it"
-        )
-    return _checked(definition, found[0])
+        module, path = definition.source.split(" ")
+        answer = _module(module)
+        if "Error" not in answer:
+            return _checked(definition, Path(answer["Dir"]) / path)
+        reason = answer["Error"]
+    for folder in folders():
+        if (folder / definition.file).is_file():
+            return _checked(definition, folder / definition.file)
+    raise UnavailableError(f"{definition.file} is not here; {reason}, or set CRDS_DIR to a folder that has it")
 
 
 def resources(definition: Definition) -> list[dict[str, Any]]:
@@ -88,16 +89,24 @@ def resources(definition: Definition) -> list[dict[str, Any]]:
 
 
 def fetch() -> Iterator[str]:
-    """Get every file that is in no Go module and in none of `folders()` from its project, and check it.
+    """Get every Go module that has files, and every other file that is in none of `folders()` from its project.
 
-    Files are kept in `CRDS_DIR`, or else in one that later runs look into.
+    Files are kept in `CRDS_DIR`, or else in one that later runs look into; modules are, by Go.
 
     Yields:
         What could not be had, a line each.
     """
     folder = folders()[0]
     folder.mkdir(parents=True, exist_ok=True)
-    absent = [definition for definition in definitions() if definition.kind != "module" and not _is_here(definition)]
+    absent = []
+    for definition in definitions():
+        try:
+            content(definition)
+        except UnavailableError as error:
+            if definition.kind == "module":
+                yield str(error)
+            else:
+                absent.append(definition)
     for position, definition in enumerate(absent):
         try:
             data = _downloaded(definition)
@@ -116,14 +125,6 @@ def fetch() -> Iterator[str]:
                 say(f"{definition.file} is in {folder}")
             else:
                 yield f"{definition.file}: {definition.source} is not the file the table names; nothing was kept"
-
-
-def _is_here(definition: Definition) -> bool:
-    try:
-        content(definition)
-    except UnavailableError:
-        return False
-    return True
 
 
 def _downloaded(definition: Definition) -> bytes:
@@ -157,14 +158,23 @@ def _checked(definition: Definition, path: Path) -> bytes:
     return data
 
 
+def _module(module: str) -> dict[str, str]:
+    """What Go says of a module: the `Dir` where it keeps it, or the `Error`."""
+    named = {row.source.split(" ")[0] for row in definitions() if row.kind == "module"}
+    return _modules(*sorted(named | {module}))[module]
+
+
 @once
-def _module_folder(module: str) -> str:
-    if shutil.which("go") is None:
-        raise UnavailableError(f"{module} is a Go module, and `go` is not on PATH; see https://go.dev/dl")
+def _modules(*modules: str) -> dict[str, dict[str, str]]:
+    """The same of several, which Go downloads at the same time and checks against its checksum database."""
     try:
-        return str(json.loads(go("mod", "download", "-json", module))["Dir"])
+        done = run_go("mod", "download", "-json", *modules)
     except MissingToolError as error:
-        raise UnavailableError(str(error)) from None
+        return {module: {"Error": str(error)} for module in modules}
+    # One object after the other, not a list; when Go cannot even begin, none.
+    answers = json.loads("[" + done.stdout.replace("}\n{", "},{") + "]")
+    failed = {module: {"Error": done.stderr.strip()} for module in modules}
+    return failed | {f"{answer['Path']}@{answer['Version']}": answer for answer in answers}
 
 
 def _compute_class(schema: dict[str, Any]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -179,6 +180,60 @@ def test_a_definition_that_cannot_be_had_says_so_by_name(tmp_path: Path, monkeyp
     monkeypatch.setattr(crds, "folders", lambda: [tmp_path])
     with pytest.raises(UnavailableError, match=r"some\.yaml is not here; run `make crds`"):
         content(_row(b"right", ""))
+
+
+@pytest.fixture
+def proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A Go proxy that has version v1.0.0 of one module, example.test/had, with one file."""
+    versions = tmp_path / "proxy" / "example.test" / "had" / "@v"
+    versions.mkdir(parents=True)
+    (versions / "v1.0.0.info").write_text('{"Version": "v1.0.0"}')
+    (versions / "v1.0.0.mod").write_text("module example.test/had\n")
+    with zipfile.ZipFile(versions / "v1.0.0.zip", "w") as file:
+        file.writestr("example.test/had@v1.0.0/go.mod", "module example.test/had\n")
+        file.writestr("example.test/had@v1.0.0/crds/some.yaml", "right")
+    settings = {"GOPROXY": (tmp_path / "proxy").as_uri(), "GOMODCACHE": str(tmp_path / "modules")}
+    for name, value in {**settings, "GOSUMDB": "off", "GOFLAGS": "-modcacherw"}.items():
+        monkeypatch.setenv(name, value)
+    crds._modules.cache_clear()
+    yield
+    crds._modules.cache_clear()
+
+
+_HAD = "example.test/had@v1.0.0 crds/some.yaml"
+_ABSENT = "example.test/absent@v1.0.0 crds/other.yaml"
+
+
+@pytest.mark.usefixtures("proxy")
+def test_a_file_of_a_module_comes_from_it_whatever_other_modules_do(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    had = _row(b"right", _HAD, kind="module")
+    _named(monkeypatch, had, _row(b"right", _ABSENT, kind="module", file="other.yaml"))
+    assert content(had) == b"right"
+    (told,) = fetch()
+    assert "other.yaml is not here; example.test/absent@v1.0.0: " in told
+    assert list(kept.iterdir()) == []
+    with pytest.raises(UnavailableError, match="SHA-256 differs"):
+        content(_row(b"wrong", _HAD, kind="module"))
+
+
+@pytest.mark.usefixtures("proxy")
+def test_a_file_whose_module_cannot_be_had_comes_from_a_folder(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = _row(b"right", _ABSENT, kind="module", file="other.yaml")
+    _named(monkeypatch, absent)
+    kept.mkdir()
+    (kept / "other.yaml").write_bytes(b"right")
+    assert content(absent) == b"right"
+    assert list(fetch()) == []
+
+
+def test_without_go_a_module_s_file_says_so(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(kept))
+    crds._modules.cache_clear()
+    with pytest.raises(UnavailableError, match=r"some\.yaml is not here; .* `go` is not on PATH"):
+        content(_row(b"right", _HAD, kind="module"))
+    crds._modules.cache_clear()
 
 
 def test_gke_s_compute_class_is_made_from_its_schema_to_the_byte() -> None:

@@ -14,7 +14,7 @@ from .values import illegal
 
 _OTHERS: Mapping[str, tuple[Any, ...]] = {
     "bool": ("yes", 1), "int": ("3", 1.5, True, []), "float": ("1", True), "str": (3, [], {}, True),
-    "tuple": ("x", {}, 1), "dict": ("x", [], 1), "models": ("x", [], 1), "literal": ("other", 1, True),
+    "tuple": ("x", {}, 1), "dict": ("x", [], 1), "models": ("x", [], 1), "literal": ("other", 1, True), "json": (),
 }  # fmt: skip
 """Values of another sort than a field's."""
 

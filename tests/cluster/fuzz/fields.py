@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
 from components.errors import Path
@@ -22,7 +22,7 @@ class Kind:
     """One type of value.
 
     Attributes:
-        sort: `str`, `int`, `float`, `bool`, `literal`, `models` (one of some), `dict`, `tuple`.
+        sort: `str`, `int`, `float`, `bool`, `literal`, `models` (one of some), `dict`, `tuple`, `json` (any of it).
         limits: what a value of it must keep to, by the names pydantic gives them; `function` for code of ours.
         annotation: the type as it is written, to ask pydantic about.
         words: what a literal can be.
@@ -34,7 +34,7 @@ class Kind:
     sort: str
     limits: tuple[tuple[str, Any], ...]
     annotation: Any
-    words: tuple[str, ...] = ()
+    words: tuple[Any, ...] = ()
     models: tuple[Model, ...] = ()
     key: Kind | None = None
     item: Kind | None = None
@@ -78,6 +78,8 @@ def _kind_of(annotation: Any, metadata: tuple[Any, ...]) -> Kind:
     full = Annotated[(annotation, *metadata)] if metadata else annotation
     bare, limits = _bare(annotation, metadata)
     origin, arguments = get_origin(bare), get_args(bare)
+    if bare in (Any, JsonValue):
+        return Kind("json", limits, full)
     if origin in (Union, types.UnionType):
         return Kind("models", limits, full, models=tuple(_bare(one, ())[0] for one in arguments))
     if isinstance(bare, type) and issubclass(bare, BaseModel):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from components.manifest import pod_templates
 from components.plan import Item, Part, Plan
 from components.tenancy.pod_security import ENFORCE, LEVELS
 
@@ -96,7 +97,7 @@ class Judge:
                 wanted = {**wanted, "metadata": {**wanted["metadata"], "namespace": space}}
             asked.append((part, item, wanted, False))
             judgement.objects += 1
-            if isinstance(template := wanted.get("spec", {}).get("template"), Mapping) and "spec" in template:
+            for _, template in pod_templates(wanted["kind"], wanted.get("spec", {})):
                 asked.append((part, item, _pod(_bare(template["spec"], classes), template["metadata"], space), True))
                 judgement.pods += 1
         reasons = self._threads.map(lambda one: self._asked(one[2]) if one[3] else self._applied(one[2]), asked)
@@ -111,7 +112,8 @@ class Judge:
         """Where the objects of each namespace of a plan are judged."""
         quotas = {item.namespace: item for _, item in plan.objects("ResourceQuota")}
         for _, item in plan.objects("Namespace"):
-            level = item.properties["metadata"]["labels"].get(ENFORCE, LEVELS[0])
+            level = item.properties["metadata"]["labels"].get(ENFORCE)
+            level = level if level in LEVELS else LEVELS[0]  # a namespace with another is refused itself
             space = f"{_PREFIX}-{level}"
             if quota := quotas.get(item.object_name):
                 space = f"{_PREFIX}-quota-{next(self._numbers)}"

@@ -10,6 +10,8 @@ from typing import Any
 codes: Any = importlib.import_module("re._constants")
 parser: Any = importlib.import_module("re._parser")
 """How Python itself reads a pattern; without types."""
+_ANYTHING = (*map(chr, range(32, 127)), "é", "\U0001f600")
+"""What brackets that begin with ^ choose from."""
 _MOST = 8
 """Repetitions beyond what a pattern asks for."""
 
@@ -39,12 +41,18 @@ def _written(steps: Iterable[tuple[Any, Any]], chance: random.Random) -> Iterato
 
 
 def _choices(given: Iterable[tuple[Any, Any]]) -> list[str]:
+    steps = list(given)
+    if steps[0][0] is codes.NEGATE:
+        unwanted = {text for step in steps[1:] for text in _choices([step])}
+        return [text for text in _ANYTHING if text not in unwanted]
     found: list[str] = []
-    for code, value in given:
+    for code, value in steps:
         if code is codes.LITERAL:
             found.append(chr(value))
         elif code is codes.RANGE:
             found += map(chr, range(value[0], value[1] + 1))
+        elif value is codes.CATEGORY_SPACE:
+            found += " \t\n\r\f\v\x85\xa0\u2028"
         else:
             raise NotImplementedError(f"no text is made for {code} in a pattern's brackets; teach `patterns` of it")
     return found

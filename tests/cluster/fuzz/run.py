@@ -48,12 +48,15 @@ class Tally:
         counts: environments, objects, pods; what was accepted and refused.
         kinds: kinds whose definition could not be had here.
         fields: how many values each field had, by model and field.
+        judged: what the API server judged in a field that can be one of several kinds, by field and kind; or by
+            `object` and its kind, how many objects.
     """
 
     seen: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
     kinds: set[str] = field(default_factory=set)
     fields: Counter[tuple[str, str]] = field(default_factory=Counter)
+    judged: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def lines(self) -> list[str]:
         """The sum, for people."""
@@ -127,6 +130,12 @@ def compare(values: Mapping[str, Any], judge: Judge, tally: Tally | None = None)
     counts.update(objects=judgement.objects, pods=judgement.pods, elsewhere=judgement.elsewhere)
     if tally:
         tally.kinds |= judgement.unserved
+        tally.judged.update(
+            (site.field, site.value["kind"])
+            for site in sites(values, Environment)
+            if site.kind.sort == "models" and len(site.kind.models) > 1
+        )
+        tally.judged.update(("object", item.kind) for _, item in checked.plan.objects())
     if not checked.accepts:
         counts.update({"refused with a plan": 1, "refused by both": int(bool(judgement.refused))})
     if not checked.waived:

@@ -14,14 +14,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from components.catalog.accelerators import accelerators
-from components.catalog.images import usable_tags
 from components.catalog.machines import machine_types
-from components.catalog.metrics import emitted
 from components.catalog.zones import zones_in_region
 from components.proofs.rules import RULES
-from components.serving.tgi_rules import REPOSITORY
 from infra.environment import Environment
 
+from . import engine_values
+from .engine_values import OMIT, of
 from .fields import Kind, Model, fields_of, kind_words
 from .values import legal
 
@@ -41,6 +40,8 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """What the entries of a section are called: few, so that sections meet, and some as long as they may be."""
 _FEW = 2
+_MANY = 40
+"""Most optional fields of one model: an engine with a hundred of them is written in turns."""
 _SECRETS = ("hf_token", "other_token")
 _ORDER = ("addons", "namespaces", "priority_classes", "cluster", "compute_classes", "node_pools", "models")
 """Sections that others name come before them."""
@@ -65,7 +66,8 @@ class Author:
     def environment(self) -> dict[str, Any]:
         """All sections that are wanted; a section this file knows nothing of is written like any other field."""
         kinds = fields_of(Environment)
-        wanted = [*self._some(list(kinds), most=len(kinds)), *(["addons"] if self.is_likely() else [])]
+        wanted = self._some(list(kinds), most=len(kinds))
+        wanted += [name for name in ("addons", "node_pools") if self.is_likely()]
         for name in sorted(kinds, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER)):
             if name in (*wanted, "cluster", "models"):
                 self.values[name] = self.section(name, kinds[name])
@@ -91,14 +93,14 @@ class Author:
         """
         kinds = fields_of(model)
         optional = [name for name, info in model.model_fields.items() if not info.is_required() and name != "kind"]
-        wanted = {*self._some(optional, most=len(optional) + 2), *_LIKELY.get(model.__name__, ())}
+        wanted = {*self._some(optional, most=min(len(optional) + 2, _MANY)), *_LIKELY.get(model.__name__, ())}
         written: dict[str, Any] = {}
         for name, kind in kinds.items():
             if name == "kind":
                 written[name] = kind.words[0]
             elif name in wanted or model.model_fields[name].is_required():
                 value = self.value(kind, model, name, {**written, **about})
-                if value is not _OMIT:
+                if value is not OMIT:
                     written[name] = value
         return written
 
@@ -148,14 +150,20 @@ class Author:
         return [name for name in names if name in chosen]
 
 
-_OMIT = object()
 _LIKELY = {
     "GpuNodePoolConfig": ("accelerator", "nodes"),
     "Priority": ("accelerator", "machine_type"),
-    "ModelConfig": ("namespace", "runs_on"),
     "AutoscalingConfig": ("cpu_percent",),
     "RouteRule": ("path_prefix",),
-    "AddonsConfig": ("istio", "external_secrets", "secrets_store_csi", "metrics_adapter", "prometheus_operator"),
+    "AddonsConfig": (
+        "istio",
+        "external_secrets",
+        "secrets_store_csi",
+        "metrics_adapter",
+        "prometheus_operator",
+        "leader_worker_set",
+    ),
+    **engine_values.LIKELY,
 }
 """Optional fields without which little else is right."""
 
@@ -175,7 +183,7 @@ def _accelerator(author: Author, about: Mapping[str, Any]) -> Any:
     """A GPU that the machine has; where the machine is chosen after it, any."""
     machine = machine_types().get(about.get("machine_type", ""))
     gpus = sorted(machine.gpus if machine else {gpu for name in _MACHINES for gpu in machine_types()[name].gpus})
-    return author.one(*gpus) if gpus and author.is_likely() else _OMIT
+    return author.one(*gpus) if gpus and author.is_likely() else OMIT
 
 
 def _machine(author: Author, about: Mapping[str, Any]) -> Any:
@@ -190,7 +198,7 @@ def _gpus(author: Author, about: Mapping[str, Any]) -> Any:
 
 def _partition(author: Author, about: Mapping[str, Any]) -> Any:
     gpu = accelerators().get(about.get("accelerator", ""))
-    return author.one(*gpu.partitions) if gpu and gpu.partitions else _OMIT
+    return author.one(*gpu.partitions) if gpu and gpu.partitions else OMIT
 
 
 def _choices(author: Author, about: Mapping[str, Any]) -> Any:
@@ -202,9 +210,15 @@ def _choices(author: Author, about: Mapping[str, Any]) -> Any:
     ]
 
 
+def _engine(author: Author, about: Mapping[str, Any]) -> Any:
+    """An engine, those with the most fields most often."""
+    kinds = {kind_words(model)[0]: model for model in fields_of(_MODEL)["engine"].models}
+    return author.model(kinds[author.one(*kinds, "vllm", "vllm", "vllm", "sglang", "sglang", "tgi")], {})
+
+
 def _only_with(provisioning: str, *choices: Any) -> Callable[[Author, Mapping[str, Any]], Any]:
     """What goes with one way of buying machines only."""
-    return lambda author, about: author.one(*choices) if about.get("provisioning") == provisioning else _OMIT
+    return lambda author, about: author.one(*choices) if about.get("provisioning") == provisioning else OMIT
 
 
 def _pool(author: Author, about: Mapping[str, Any]) -> Any:
@@ -222,12 +236,7 @@ def _runs_on(author: Author, about: Mapping[str, Any]) -> Any:
     classes, pools = author.names("compute_classes"), author.names("node_pools")
     if classes and (not pools or not author.is_likely()):
         return [author.one(*classes)]
-    return author._some(pools, most=_FEW)
-
-
-def _metrics(author: Author, about: Mapping[str, Any]) -> Any:
-    name = author.one(*(name for name, kind in emitted("tgi").items() if kind in ("gauge", "counter")))
-    return {name: author.one(0.001, 1, 7.5, 1e6)}
+    return author._some(pools, most=_FEW, least=int(about["engine"]["kind"] not in ("custom", "tei")))
 
 
 def _rules(author: Author, about: Mapping[str, Any]) -> Any:
@@ -244,7 +253,7 @@ def _rules(author: Author, about: Mapping[str, Any]) -> Any:
 
 
 def _rollout(author: Author, about: Mapping[str, Any]) -> Any:
-    chosen = author.one(*fields_of(_model_of(Environment, "models"))["rollout"].models)
+    chosen = author.one(*fields_of(_MODEL)["rollout"].models)
     tracks = {"canary": ("stable", "canary"), "ab": ("stable", "experimental"), "blue-green": ("blue", "green")}
     author.tracks[about["key"]] = tracks.get(kind_words(chosen)[0], ())
     return author.model(chosen, {})
@@ -252,7 +261,7 @@ def _rollout(author: Author, about: Mapping[str, Any]) -> Any:
 
 def _subsets(author: Author, about: Mapping[str, Any]) -> Any:
     tracks = author.tracks.get(about["model"], ())
-    return dict(zip(author._some(["v1", "v2", _LONG], most=2, least=2), tracks, strict=False)) if tracks else _OMIT
+    return dict(zip(author._some(["v1", "v2", _LONG], most=2, least=2), tracks, strict=False)) if tracks else OMIT
 
 
 def _known(section: str) -> Callable[[Author, Mapping[str, Any]], Any]:
@@ -265,10 +274,6 @@ def _known(section: str) -> Callable[[Author, Mapping[str, Any]], Any]:
     return choose
 
 
-def _of(*choices: Any) -> Callable[[Author, Mapping[str, Any]], Any]:
-    return lambda author, about: author.one(*choices)
-
-
 def _model_of(owner: Model, name: str) -> Model:
     """The first model in a field."""
     kind = fields_of(owner)[name]
@@ -276,54 +281,52 @@ def _model_of(owner: Model, name: str) -> Model:
 
 
 _POOL = _model_of(Environment, "node_pools")
+_MODEL = _model_of(Environment, "models")
 _PRIORITY = _model_of(_model_of(Environment, "compute_classes"), "priorities")
 _RULE = _model_of(_model_of(Environment, "traffic"), "rules")
 _IMAGES = ("example.com/server:1.2.3", "a:b", f"a.io:5000/{'b' * 200}/c_d:{'1' * 128}@sha256:{'0' * 64}")
 _ZONED = ("GkeClusterConfig", "GkeExistingConfig", "GpuNodePoolConfig", "Priority")
 _OVERRIDES: Mapping[str, Callable[[Author, Mapping[str, Any]], Any]] = {
     **dict.fromkeys((f"{name}.zones" for name in _ZONED), _zones),
-    **dict.fromkeys((f"{name}.location" for name in _ZONED[:2]), _of(*_REGIONS)),
+    **dict.fromkeys((f"{name}.location" for name in _ZONED[:2]), of(*_REGIONS)),
     **{f"{name}.accelerator": _accelerator for name in _ZONED[2:]},
     **{f"{name}.machine_type": _machine for name in _ZONED[2:]},
     **{f"{name}.gpus": _gpus for name in _ZONED[2:]},
     **{f"{name}.partition": _partition for name in _ZONED[2:]},
-    "SystemPool.machine_type": _of("e2-standard-4", "e2-standard-8"),
+    "SystemPool.machine_type": of("e2-standard-4", "e2-standard-8"),
     "GpuNodePoolConfig.compute_class": _known("compute_classes"),
     **{f"{name}.reservation": _only_with("reservation", "mine", "projects/a-b/reservations/c") for name in _ZONED[2:]},
     **{f"{name}.max_run_duration_seconds": _only_with("flex-start", 600, 604800) for name in _ZONED[2:]},
     "GpuNodePoolConfig.shutdown_grace_seconds": _only_with("spot", 30, 120),
     "Environment.node_pools": _pool,
-    "Nodes.min": _of(0, 1),
+    "Nodes.min": of(0, 1),
     "ComputeClassConfig.priorities": _choices,
     **{
-        f"AddonsConfig.{name}": _of("present", "install")
-        for name in ("istio", "external_secrets", "prometheus_operator")
+        f"AddonsConfig.{name}": of("present", "install")
+        for name in ("istio", "external_secrets", "prometheus_operator", "leader_worker_set")
     },
-    "AddonsConfig.secrets_store_csi": _of("present"),
-    "MetricsAdapterConfig.kind": _of("prometheus-adapter", "prometheus-adapter", "stackdriver"),
-    "CustomEngine.image": _of(*_IMAGES),
-    "TgiEngine.num_shard": _of(1, 1, 2),
-    "TgiEngine.image": _of(f"{REPOSITORY}:3.3.6", f"example.com/mirror/text-generation-inference:{_LONG}"),
-    "ResourcesConfig.memory": _of("4Gi", "8G", "1.5Gi", "2147483648", "9999999999999Ei", "1", "1024Ki"),
-    "ResourcesConfig.cpu": _of("1", "500m", "0.5", ".25", "0.0001", "1000000"),
-    "ResourcesConfig.cpu_limit": _of("4", "2", "0.25", "1.5"),
-    "AutoscalingConfig.min": _of(1, 2, 0),
+    "AddonsConfig.secrets_store_csi": of("present"),
+    "MetricsAdapterConfig.kind": of("prometheus-adapter", "prometheus-adapter", "stackdriver"),
+    "CustomEngine.image": of(*_IMAGES),
+    "ResourcesConfig.memory": of("4Gi", "8G", "3.5Gi", "4294967296", "6Gi", "5000M", "9999999999999Ei", "1", "1024Ki"),
+    "ResourcesConfig.cpu": of("1", "500m", "0.5", ".25", "0.0001", "1000000"),
+    "ResourcesConfig.cpu_limit": of("4", "2", "0.25", "1.5"),
+    "AutoscalingConfig.min": of(1, 2, 0),
     "RouteRule.headers[]": _header,
     "ModelServerConfig.namespace": _known("namespaces"),
     "ModelServerConfig.runs_on": _runs_on,
-    "ModelServerConfig.gpus": _of(1, 1, 1, 0, 2, 4),
+    **{f"{name}.engine": _engine for name in ("ModelServerConfig", "Variant")},
     "ModelServerConfig.priority_class": _known("priority_classes"),
-    "ModelServerConfig.replicas": _of(1, 2, 4, 10, 20, 1000, 2**31 - 1, 2**31),
+    "ModelServerConfig.replicas": of(1, 2, 4, 10, 20, 1000, 2**31 - 1, 2**31),
     "ModelConfig.rollout": _rollout,
-    "AutoscalingConfig.pod_metrics": _metrics,
-    "TgiEngine.version": _of(*usable_tags(REPOSITORY)),
-    "PulumiSecret.secret": _of(*_SECRETS),
+    "PulumiSecret.secret": of(*_SECRETS),
     "RouteConfig.model": _known("models"),
     "RouteConfig.subsets": _subsets,
     "RouteConfig.rules": _rules,
-    "CanaryRollout.percent": _of(10, 25, 50, 1),
-    "Waiver.rule": _of(*RULES, "no-such-rule"),
-    "Waiver.until": _of("2026-11-20", "2026-11-21", "2027-01-31", "2027-02-30"),
+    "CanaryRollout.percent": of(10, 25, 50, 1),
+    "Waiver.rule": of(*RULES, "no-such-rule"),
+    "Waiver.until": of("2026-11-20", "2026-11-21", "2027-01-31", "2027-02-30"),
+    **engine_values.OVERRIDES,
 }
 """What a field's type does not say: names of things that must exist, and facts of the catalog."""
 

@@ -11,7 +11,7 @@ from infra.environment import Environment
 from ..api import Api
 from ..conftest import JUDGED
 from ..deploy import apply_plan
-from .fields import fields_of, models_below
+from .fields import fields_of, kind_words, kinds_below, models_below
 from .judge import Judge
 from .run import Tally, good, search
 from .verdict import check
@@ -22,6 +22,8 @@ _LEAST_SHARE = 0.3
 _ENOUGH = 100
 """Environments from which on shares mean something."""
 _ENOUGH_FOR_EVERY_FIELD = 300
+_SELDOM = ("Job", "LeaderWorkerSet", "PersistentVolume", "PersistentVolumeClaim", "PodDisruptionBudget")
+"""Kinds of objects that few settings lead to."""
 
 
 def test_check_and_the_api_server_agree_about_generated_environments(api: Api) -> None:
@@ -44,8 +46,19 @@ def test_check_and_the_api_server_agree_about_generated_environments(api: Api) -
     if _COUNT >= _ENOUGH_FOR_EVERY_FIELD:
         every = {(model.__name__, name) for model in models_below(Environment) for name in fields_of(model)}
         assert sorted(every - tally.fields.keys()) == [], "never generated"
+        assert sorted(_alternatives() - tally.judged.keys()) == [], "never judged by the API server"
     if tally.kinds:
         pytest.skip(f"not judged, their definition is not here (make crds, or CRDS_DIR): {', '.join(tally.kinds)}")
+
+
+def _alternatives() -> set[tuple[str, str]]:
+    """Every engine, cache, rollout and so on: the fields that can be one of several kinds, with each kind."""
+    return {("object", kind) for kind in _SELDOM} | {
+        (name, kind_words(one)[0])
+        for _, name, kind in kinds_below(Environment)
+        if len(kind.models) > 1
+        for one in kind.models
+    }
 
 
 @pytest.mark.parametrize("number", range(3))

@@ -18,11 +18,25 @@ _TEXTS = (
     "$(HOME)", "--flag=1", "{}", "#", ": ", "%", "\t", '"', "\\", "'", "a" * 300, "\ufeff", "\x7f", "\x85", "\x01",
     "\u2028",
 )  # fmt: skip
+_JSON: tuple[Any, ...] = (
+    "x",
+    0,
+    -1.5,
+    True,
+    [],
+    {},
+    [1, {"a": "$(HOME)"}],
+    {"a": {"b": [2**62]}},
+    "\U0001f600",
+    'a"b',
+    "%s",
+)
 _MOST = 2**31 - 1
 """The largest number Kubernetes keeps in most of its fields."""
 _ENDS = ("-", ".", "_", "/", " ", "é", "\u0663", ":", "@", "A", "%", "\n")
 """What a name or an amount may not begin or end with, or not hold at all; \u0663 is a digit, to Unicode."""
 _ODD = (
+    "http://a.io:0", "http://a.io:65536", "a.io:0", "a.io:65536",
     "/a:b", "-1", "A_B", "a=b", "", "a..b", "a.b", "a/b", "a/b/c", "-", "_", "1Zi", "1 Gi", "1e400", "0", "0.0",
     "+1", "1.", "01", "\u0663", "1\u0663", "1\u0663m", "1\u0663Gi", "\u0663Gi", "1.\u0663", "256.1.1.0/24",
     "10.0.0.0", "10.0.0.0/33", "10.0.0.0/\u0663", "fe80::/10", "mesh/", "/mesh", "a/B", "A/b", "health", "a b",
@@ -67,11 +81,13 @@ def legal(kind: Kind) -> st.SearchStrategy[Any]:
         case "int":
             return _whole(kind)
         case "float":
-            least, most = kind.limit("ge") or kind.limit("gt") or 0.0, kind.limit("le")
-            edges = [one for one in (least, least + 0.001, 1, 7.5, most or 1e6) if not errors(kind, one)]
+            least, most = kind.limit("ge") or kind.limit("gt") or 0.0, kind.limit("le") or kind.limit("lt")
+            edges = [one for one in (least, least + 0.001, 0.5, 1, 7.5, most or 1e6) if not errors(kind, one)]
             return st.sampled_from(edges) | st.floats(least, most or 1e6, allow_nan=False).filter(partial(_fits, kind))
         case "str":
             return _text(kind)
+        case "json":
+            return st.sampled_from(_JSON)
     raise NotImplementedError(kind.sort)
 
 
@@ -81,6 +97,8 @@ def _fits(kind: Kind, value: Any) -> bool:
 
 def _whole(kind: Kind) -> st.SearchStrategy[int]:
     least, most = kind.limit("ge"), kind.limit("le")
+    if least is None:
+        return st.sampled_from((0, 1, -1, -(2**62), 2**62))
     edges = [least, least + 1, min(least + 10, most or _MOST), most or _MOST, *([] if most else [1000, 2 * _MOST])]
     return st.sampled_from([edge for edge in edges if not errors(kind, edge)]) | st.integers(least, most or 100)
 

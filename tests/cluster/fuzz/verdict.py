@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
 from copy import deepcopy
@@ -25,6 +26,8 @@ TODAY = date(2026, 11, 21)
 SECRETS = ("hf_token", "other_token")
 """Secrets that every generated stack has."""
 _ROUNDS = 60
+_REQUIRED = ("kind", "model", "engine")
+"""Settings that a model server is not without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +93,15 @@ def repaired(values: Mapping[str, Any]) -> dict[str, Any]:
             checked = _proved(*planned(rest, "generated", SECRETS))
         except ConfigError as error:
             checked = Checked(None, error.problems)
-        cuts = [_cut(rest, path) for path in sorted(set(checked.paths), key=len, reverse=True)]
+        told = dict(zip(checked.paths, checked.lines(), strict=True))
+        cuts = [_cut(rest, path, told[path]) for path in sorted(told, key=len, reverse=True)]
         if not any(cuts):
             break
     return rest
 
 
-def _cut(values: dict[str, Any], path: Path) -> bool:
-    """Take out what stands at a path, or what is around it when it is not there; whether there was anything."""
+def _cut(values: dict[str, Any], path: Path, told: str) -> bool:
+    """Take out what stands at a path, or is named beside it, or is around it; whether there was anything."""
     while path:
         holder: Any = values
         for step in path[:-1]:
@@ -105,6 +109,9 @@ def _cut(values: dict[str, Any], path: Path) -> bool:
                 holder = holder[step]
             except (KeyError, IndexError, TypeError):
                 holder = None
+        if named := _named(holder, path[-1], told):
+            del named[0][named[1]]
+            return True
         try:
             del holder[path[-1]]
         except (KeyError, IndexError, TypeError):
@@ -112,3 +119,16 @@ def _cut(values: dict[str, Any], path: Path) -> bool:
         else:
             return True
     return False
+
+
+def _named(holder: Any, last: str | int, told: str) -> tuple[dict[str, Any], str] | None:
+    """A setting that a problem names: of the settings it is about, or beside the one that is missing."""
+    if not isinstance(holder, dict):
+        return None
+    place = holder.get(last) if last in holder else holder
+    words = set(re.findall(r"\w+", told)) - {last}
+    if isinstance(place, dict):
+        for name in place:
+            if name in words and name not in _REQUIRED:
+                return place, name
+    return None

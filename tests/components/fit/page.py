@@ -61,8 +61,8 @@ attention; in vLLM from 0.10 on, a sliding layer keeps its window and one step. 
 
 **Activations** = the larger of the layers' peak, step tokens x 2 x (3 x intermediate / shards + 4 x hidden), experts
 likewise by tokens and experts a token, and the sampler's, sequences x vocabulary x 38 bytes where it sorts (14 where a
-kernel masks), and cuBLAS's workspace. TGI's warm-up also holds the logits of every prefill token: once on one GPU,
-three times when they are gathered from several.
+kernel masks), and cuBLAS's workspace. TGI's warm-up before 3.0 also holds the logits of every prefill token:
+once on one GPU, three times when they are gathered from several.
 
 **Overhead** = 0.15 GiB on one GPU, 0.6 GiB or 1/8 GiB a GPU with several, NVLink SHARP's buffers on more than two
 Hopper GPUs before vLLM 0.6.5. The CUDA context, 0.6 GiB, is inside TGI's and SGLang's count and outside vLLM's.

@@ -152,3 +152,28 @@ def test_a_route_can_tell_the_versions_apart_by_what_their_pods_carry() -> None:
         ]
         for labels in track_labels(entry).values():
             assert sum(labels.items() <= found.items() for found in pods) == 1
+
+
+SCALED = AutoscalingConfig(min=1, max=3, queue_depth=5)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "where"),
+    [
+        (CanaryRollout(canary=Variant(autoscaling=SCALED)), "rollout.canary.autoscaling."),
+        (AbRollout(experimental=Variant(autoscaling=SCALED)), "rollout.experimental.autoscaling."),
+        (BlueGreenRollout(active="blue", blue=Variant(autoscaling=SCALED)), "rollout.blue.autoscaling."),
+        (BlueGreenRollout(active="blue", green=Variant(autoscaling=SCALED)), "rollout.green.autoscaling."),
+        (CanaryRollout(canary=Variant(env={"NUM_SHARD": "2"})), "rollout.canary.env.NUM_SHARD"),
+    ],
+)
+def test_what_is_wrong_with_a_version_is_named_where_it_stands(rollout: object, where: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        model("tgi", config(rollout=rollout))
+    assert str(refusal.value).startswith(where)
+
+
+def test_what_is_wrong_with_both_versions_is_named_where_they_have_it_from() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        model("tgi", config(autoscaling=SCALED, rollout=AbRollout(experimental=NEW)))
+    assert str(refusal.value).startswith("autoscaling.")
