@@ -103,7 +103,7 @@ def test_without_a_rule_they_disagree(rule: str, judge: Judge) -> None:
 
 
 def _broken(environments: list[dict[str, Any]], name: str, limit: str) -> Iterator[dict[str, Any]]:
-    """Environments with one limit of a type broken at one place: each section's fields of that type in turn, a value once."""
+    """Environments with one limit broken at one place: each section's fields of the type in turn, each value once."""
     chance = random.Random(name)  # noqa: S311 - the same order every time
     found: dict[tuple[str | int, str, str], dict[str, list[tuple[dict[str, Any], Fault]]]] = {}
     for values in environments:
