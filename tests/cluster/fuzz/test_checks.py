@@ -103,18 +103,18 @@ def test_without_a_rule_they_disagree(rule: str, judge: Judge) -> None:
 
 
 def _broken(environments: list[dict[str, Any]], name: str, limit: str) -> Iterator[dict[str, Any]]:
-    """Environments with one limit of a type broken at one place: the fields of that type in turn, each value once."""
+    """Environments with one limit broken at one place: each section's fields of the type in turn, each value once."""
     chance = random.Random(name)  # noqa: S311 - the same order every time
-    found: dict[tuple[str, str], dict[str, list[tuple[dict[str, Any], Fault]]]] = {}
+    found: dict[tuple[str | int, str, str], dict[str, list[tuple[dict[str, Any], Fault]]]] = {}
     for values in environments:
         for site in sites(values, Environment):
             if label(site.kind) == name:
                 for fault in faults_at(site):
                     if fault.limit == limit:
-                        by_value = found.setdefault((site.owner.__name__, site.field), {})
+                        by_value = found.setdefault((site.path[0], site.owner.__name__, site.field), {})
                         by_value.setdefault(repr(fault.value), []).append((values, fault))
     # Most fields of engines are arguments, which the API server does not look into.
-    ordered = sorted(found, key=lambda field: field[0] in _OF_ENGINES)
+    ordered = sorted(found, key=lambda field: field[1] in _OF_ENGINES)
     fields = [[chance.choice(places) for places in found[field].values()] for field in ordered]
     for row in zip_longest(*fields):
         yield from (with_fault(*entry) for entry in row if entry is not None)
