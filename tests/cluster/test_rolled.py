@@ -360,7 +360,7 @@ def _is_evicted(api: Api, pod: dict[str, Any]) -> bool:
     try:
         evict(api, pod)
     except ApiError as error:
-        if error.status != 429:  # noqa: PLR2004 - not now
+        if error.status != 429:
             raise
         return False
     return True
