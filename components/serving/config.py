@@ -50,6 +50,10 @@ ROLE_LABEL = "inference/role"
 """Label of the pods of a replica that spans nodes: `leader` answers requests, a `worker` only takes part."""
 
 
+_MOST_GROUPS = 1_000_000
+"""Replicas of a LeaderWorkerSet (kubernetes-sigs/lws@v0.10.0 config/crd/bases, spec.replicas)."""
+
+
 class ResourcesConfig(Config):
     """CPU and memory of one replica."""
 
@@ -245,6 +249,9 @@ class ModelServerConfig(Config):
         elif self.nodes > 1 and self.gpus == 0:
             text = f"got 0; each of the replica's {self.nodes} nodes takes part with its GPUs: use 1 or more"
             yield Problem(("gpus",), text)
+        if self.nodes > 1 and self.replicas > _MOST_GROUPS:
+            text = f"got {self.replicas}; a LeaderWorkerSet has at most {_MOST_GROUPS} replicas"
+            yield Problem(("replicas",), text)
         if self.exclusive_topology and self.nodes == 1:
             text = "keeps the pods of a replica together, and nodes is 1; drop it, or write how many nodes it spans"
             yield Problem(("exclusive_topology",), text)

@@ -199,6 +199,7 @@ def test_a_group_can_be_kept_in_one_place_of_its_own(pairs: Site) -> None:
     ("fields", "said"),
     [
         ({"engine": TgiEngine(version="sha-db931fc")}, "nodes: got 2; tgi runs a replica on one node here: use 1"),
+        ({"replicas": 1_000_001}, "replicas: got 1000001; a LeaderWorkerSet has at most 1000000 replicas"),
         ({"gpus": 0}, "gpus: got 0; "),
         ({"nodes": 1, "exclusive_topology": "a.io/rack"}, "exclusive_topology: keeps the pods of a replica together"),
         (
