@@ -74,7 +74,7 @@ class Headline:
         component: `ModelServer/llama`.
         at: where it stands in the stack file.
         effect: the worst of its changes.
-        what: "pool `a100-spot` is replaced: machine type a2-highgpu-1g → a2-highgpu-2g", Markdown's code marks included.
+        what: "pool `a100-spot` is replaced: machine type a2-highgpu-1g → a2-highgpu-2g"; code between back quotes.
         means: what users notice; empty where nobody does.
         line: the component's line in the head's stack file; `None` when unknown.
     """

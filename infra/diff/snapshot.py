@@ -59,7 +59,7 @@ class Snapshot:
         waived: what is accepted, each as `Waived.as_json` has it, with `file` and `line`; `None` when unknown.
         rules_held: how many rules hold; `None` when unknown.
         cost: the environment's entry of `infra cost --format json`; `None` when unknown.
-        footprints: the environment's `footprints` of `infra check --format json`, with cold starts; `None` when unknown.
+        footprints: `footprints` of `infra check --format json`, cold starts among them; `None` when unknown.
         picture: the environment as SVG; empty when unknown.
         notes: what a reader must know of how this was made, such as a lock that could not be installed.
     """
