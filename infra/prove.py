@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from components.errors import did_you_mean, dotted
 from components.plan import Plan
 from components.proofs.finding import Finding
+from components.proofs.index import Index
 from components.proofs.rules import RULES, prove
 
 EXPIRED = "expired-waiver"
@@ -102,7 +103,9 @@ class Verdict:
         }
 
 
-def prove_environment(environment_name: str, plan: Plan, policy_waivers: Sequence[Waiver], today: date) -> Verdict:
+def prove_environment(
+    environment_name: str, plan: Plan, policy_waivers: Sequence[Waiver], today: date, index: Index | None = None
+) -> Verdict:
     """Prove a plan and weigh what is found against the team's waivers.
 
     Args:
@@ -110,8 +113,9 @@ def prove_environment(environment_name: str, plan: Plan, policy_waivers: Sequenc
         plan: what to prove.
         policy_waivers: `policy.waive` of the stack, in its order.
         today: the day waivers are judged by; a waiver holds through its last day.
+        index: that of the plan, from whoever has made one.
     """
-    found = prove(plan)
+    found = prove(plan, index)
     in_force = [waiver for waiver in policy_waivers if today <= date.fromisoformat(waiver.until)]
     waived: list[Waived] = []
     standing: list[Finding] = []

@@ -200,13 +200,6 @@ class GpuNodePoolConfig(Config):
             return 0
         return self.gpus or min(self.machine.gpus[self.accelerator])
 
-    @property
-    def notice_seconds(self) -> int | None:
-        """What a Spot node leaves ordinary pods when it is taken back; None for other nodes."""
-        if self.provisioning != "spot":
-            return None
-        return (self.shutdown_grace_seconds or 2 * SPOT_DRAIN_SECONDS) - SPOT_DRAIN_SECONDS
-
     def taints_declared(self) -> tuple[Taint, ...]:
         """The taints we write on the pool: GPU, Spot, compute class, then the user's own."""
         return tuple(

@@ -46,8 +46,13 @@ RULES: Mapping[str, Rule] = MappingProxyType({rule.id: rule for module in _MODUL
 """Every rule by its id, in the order they are told where the plan does not decide."""
 
 
-def prove(plan: Plan) -> list[Finding]:
-    """Everything the rules find in a plan: errors first, then in the plan's order, pools before components."""
-    index = Index(plan)
+def prove(plan: Plan, index: Index | None = None) -> list[Finding]:
+    """Everything the rules find in a plan: errors first, then in the plan's order, pools before components.
+
+    Args:
+        plan: what to prove.
+        index: that of the plan, from whoever has made one.
+    """
+    index = index or Index(plan)
     found = [finding for rule in RULES.values() for finding in rule.check(index)]
     return sorted(found, key=lambda finding: (finding.severity != "error", index.position(finding.path)))
