@@ -45,6 +45,7 @@ def models() -> Mapping[str, Model]:
     return dict(sorted(found.items(), key=lambda entry: entry[0].lower()))
 
 
+@cache
 def find_model(name: str) -> Model | None:
     """The model of a Hub repository, whatever the case; also one whose name says how its base was quantized."""
     word = name.lower()

@@ -184,9 +184,10 @@ def _settings(engine: TgiEngine, given: Mapping[str, Any]) -> tuple[list[str], d
     """
     arguments: list[str] = []
     variables: dict[str, str] = {}
+    values = {field: value for field, value in engine if value is not None} | dict(given)
     for word, flag in flags_of("tgi").items():
-        value = given.get(word, getattr(engine, flag.field, None) if flag.field == word else None)
-        if value is None:
+        value = values.get(word)
+        if value is None or (flag.field != word and word not in given):
             continue
         texts = _texts(word, value)
         if flag.flag and isinstance(value, bool):
