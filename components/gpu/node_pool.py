@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from ..catalog.machines import MachineType, machine_types
 from ..catalog.zones import is_zone, zones_in_region
-from ..config import Config, Count, DnsLabel, Flag, LabelKey, LabelValue, Seconds, Size, patterned
+from ..config import Config, Count, DnsLabel, Flag, LabelKey, LabelValue, Seconds, Size, defaults, patterned
 from ..errors import MisfitError
 from ..manifest import without_none
 from ..names import physical_name
@@ -153,7 +153,7 @@ class GpuNodePoolConfig(Config):
     """Share each GPU between containers. Omitted: a GPU belongs to one container."""
     partition: str | None = None
     """MIG partition size, `1g.5gb`: each GPU is cut into that many GPUs. Omitted: GPUs stay whole."""
-    upgrade: Upgrade = Field(default_factory=Upgrade)
+    upgrade: Upgrade = defaults(Upgrade)
     """How node upgrades proceed. Omitted: one node at a time, without spare GPUs."""
     local_ssd_count: Count | None = None
     """Local SSDs of 375 GB that back the node's ephemeral storage. Omitted: the boot disk backs it."""
