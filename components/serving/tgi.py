@@ -184,7 +184,7 @@ def _settings(engine: TgiEngine, given: Mapping[str, Any]) -> tuple[list[str], d
     """
     arguments: list[str] = []
     variables: dict[str, str] = {}
-    values = {field: value for field, value in engine if value is not None} | dict(given)
+    values = {**vars(engine), **given}
     for word, flag in flags_of("tgi").items():
         value = values.get(word)
         if value is None or (flag.field != word and word not in given):
