@@ -244,8 +244,11 @@ def preview(
         else:
             for line in finding_lines(checked, paint):
                 say(line)
-    for line in table(checks, paint):
+    costs = _costs(checks)
+    for line in table(checks, paint, costs):
         say(line)
+    if any(band.endswith("?") for band in costs.values()):
+        say("  + ?: something has no price; infra cost ENV says what")
     if rendered:
         biggest = max(rendered, key=lambda name: next(c.objects for c in checks if c.name == name))
         first = rendered[0]
@@ -278,6 +281,15 @@ def _check(name: str, path: Path, project: Project | None, today: date | None) -
         index = Index(loaded.plan)
         verdict = prove_environment(name, loaded.plan, loaded.environment.policy.waive, day, index)
     return Checked(name, path, loaded=loaded, index=index, verdict=verdict)
+
+
+def _costs(checks: Sequence[Checked]) -> dict[str, str]:
+    """What each environment costs in a month, in a few words."""
+    from components.cost.estimate import estimate  # noqa: PLC0415 - only where it is told
+
+    from .cost_report import short_band  # noqa: PLC0415
+
+    return {one.name: short_band(estimate(one.loaded.plan)) for one in checks if one.loaded}
 
 
 def _print_problems(checks: Sequence[Checked], *, short: bool) -> None:

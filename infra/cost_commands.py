@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .arguments import Environments
-from .environments import Loaded, UsageError, environment_paths, find_root, load, need_project
+from .environments import PRICES, Loaded, UsageError, environment_paths, find_root, load, need_project
 from .report import BAD_INPUT, FINDINGS, PROVED, complain, counted, printable, say, status
 from .stackfile import StackError, load_project
 
@@ -56,20 +56,21 @@ def cost(
     from components.cost.estimate import estimate  # noqa: PLC0415
 
     from .cost_report import cost_lines, footer_lines  # noqa: PLC0415
+    from .price_file import read_prices  # noqa: PLC0415
 
     if stack is not None and environments:
         raise UsageError("give environments or --stack FILE, not both")
     loaded, refused = _load(environments or [], stack)
-    own = _own_prices(prices, stack)
-    table = catalog().overridden(own)
+    own = catalog().overridden(read_prices(prices)) if prices else None
     made = []
     for one in loaded:
         with status(f"pricing {one.plan.environment}"):
-            made.append(estimate(one.plan, table=table))
+            made.append(estimate(one.plan, table=own))
     if style == "json":
         say(json.dumps({"environments": [one.as_json() for one in made]}, indent=2, ensure_ascii=False))
         return BAD_INPUT if refused else PROVED
-    for priced in made:
+    for one, priced in zip(loaded, made, strict=True):
+        table = own or catalog().overridden(one.plan.limits.prices)
         for line in cost_lines(priced, managed=table if managed else None):
             say(printable(line))
         say()
@@ -105,7 +106,7 @@ def list_prices(
         return _update(words[1:], source, target)
     if source or target:
         raise UsageError("--from and --to belong to `infra prices update`")
-    table = catalog().overridden(_own_prices(None, None))
+    table = catalog().overridden(_own_prices())
     wanted = " ".join(words).lower().split()
     found = [row for row in table.rows if all(word in _names(row) for word in wanted)]
     if style == "json":
@@ -143,21 +144,15 @@ def _update(words: list[str], source: Path | None, target: Path | None) -> int:
 
 
 def _beside_stacks() -> Path:
-    from .price_file import FILE  # noqa: PLC0415 - only where it is asked for
-
-    return need_project().stack_config_dir / FILE
+    return need_project().stack_config_dir / PRICES
 
 
-def _own_prices(given: Path | None, stack: Path | None) -> tuple[PriceRow, ...]:
-    """The prices that hold instead of the catalog's: those that are named, or those beside the stacks."""
+def _own_prices() -> tuple[PriceRow, ...]:
+    """The prices beside the stacks; none outside a project."""
     from .price_file import read_prices  # noqa: PLC0415 - only where one is read
 
-    if given is not None:
-        return read_prices(given)
-    if stack is not None and find_root() is None:
-        return ()
-    path = _beside_stacks()
-    return read_prices(path) if path.is_file() else ()
+    path = _beside_stacks() if find_root() else None
+    return read_prices(path) if path and path.is_file() else ()
 
 
 def _load(names: list[str], stack: Path | None) -> tuple[list[Loaded], bool]:

@@ -20,8 +20,6 @@ from components.errors import did_you_mean, shown
 
 COLUMNS = tuple(field.name for field in fields(PriceRow))
 """The columns of a price table, in any order in a file that is read."""
-FILE = "prices.tsv"
-"""The file beside the stacks whose rows hold instead of the catalog's."""
 _OPTIONAL = ("provisioning", "region")
 _REGION = re.compile(r"[a-z]+-[a-z]+\d+")
 _WAYS_OF = {

@@ -113,7 +113,7 @@ def _choice(node: NodeShape, config: Mapping[str, Any] | None, disk: Mapping[str
         pool=node.pool,
         machine=node.labels.get(_MACHINE, ""),
         accelerator=node.accelerator,
-        gpus=_physical_gpus(node),
+        gpus=physical_gpus(node),
         provisioning=node.provisioning,
         disk_type=str(disk["bootDiskType"]) if disk else "",
         disk_gb=int(disk["bootDiskSize"]) if disk else 0,
@@ -128,7 +128,8 @@ def _attached(config: Mapping[str, Any]) -> int:
     return int(config.get("ephemeralStorageLocalSsdConfig", {}).get("localSsdCount", 0))
 
 
-def _physical_gpus(node: NodeShape) -> int:
+def physical_gpus(node: NodeShape) -> int:
+    """GPUs that a node is paid for; it offers more where they are shared or cut up."""
     advertised = int(node.allocatable.get(GPU, 0))
     clients = int(node.labels.get(_CLIENTS, 1))
     partition = node.labels.get(_PARTITION)
