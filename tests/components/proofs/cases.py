@@ -38,8 +38,8 @@ from .plans import (
     serving,
     sound,
     variable,
-    with_llama,
     with_limits,
+    with_llama,
     without,
 )
 
