@@ -91,7 +91,9 @@ def _entries(path: Path, text: str, problems: list[str]) -> Iterator[Entry]:
     if path.suffix == ".json":
         yield from _json_entries(path, text, problems)
         return
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="," if path.suffix == ".csv" else "\t", strict=True)
+    # Quotes mean themselves where tabs separate, as in the catalog's own tables.
+    form: dict[str, Any] = {} if path.suffix == ".csv" else {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, **form)
     try:
         head = next(reader, [])
         missing = [column for column in COLUMNS if column not in head and column not in _OPTIONAL]
