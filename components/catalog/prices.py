@@ -19,6 +19,8 @@ Source: Cyclenerd/google-cloud-pricing-cost-calculator@dac31281 build/pricing.pl
 """
 Kind = Literal["machine", "gpu", "disk", "storage", "fee", "autopilot", "managed-endpoint"]
 Unit = Literal["hour", "GiB-month"]
+_CORES = 4
+"""vCPUs below which a machine is too small to name: an engine's own processes and the node's share them."""
 KINDS: tuple[str, ...] = get_args(Kind)
 UNITS: Mapping[str, str] = {kind: "GiB-month" if kind in ("disk", "storage") else "hour" for kind in KINDS}
 """What each kind is sold by."""
@@ -166,8 +168,9 @@ def billed_as(provisioning: str) -> str:
 
 @cache
 def smallest_machine(accelerator: str, gpus: int) -> MachineType | None:
-    """The smallest machine type with exactly so many GPUs, among those with a price where there are any."""
+    """The smallest machine type with exactly so many GPUs that can feed them, one with a price if there is any."""
     able = [machine for machine in machine_types().values() if gpus in machine.gpus.get(accelerator, ())]
+    able = [machine for machine in able if machine.vcpus >= _CORES] or able
     able.sort(key=lambda machine: (machine.vcpus, machine.memory_gib))
     ways = ("on-demand", "spot")
     priced = [machine for machine in able if any(hourly(machine.name, accelerator, gpus, way) for way in ways)]

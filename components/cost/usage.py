@@ -23,7 +23,8 @@ class UsageConfig(Config):
     hours_per_day: HoursPerDay = 24.0
     """Hours of a day on which it is used; on the others it has its fewest replicas. Omitted: 24."""
     average_replicas: Replicas | None = None
-    """Mean number of replicas while it is used, all versions of a rollout together. Omitted: the most it can have."""
+    """Mean number of replicas while it is used, all versions of a rollout together; held between the fewest and the
+    most it has. Omitted: the most."""
     tokens_per_second: TokensPerSecond | None = None
     """Tokens one replica handles in a second of use, prompts and answers together, as measured. Omitted: the cost of a
     million tokens is not told."""

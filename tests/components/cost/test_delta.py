@@ -99,8 +99,8 @@ SIDES = st.fixed_dictionaries(
 
 def side(given_side: dict[str, Any]) -> dict[str, Any]:
     disk = given_side["disk"]
-    cache = {"cache": {"kind": "claim", "size": disk, "access_mode": "ReadWriteMany"}} if disk else {}
-    return priced(given_side["machine"], replicas=given_side["replicas"], **cache)
+    cache = {"kind": "claim", "size": disk, "access_mode": "ReadWriteMany"} if disk else {"kind": "node-disk"}
+    return priced(given_side["machine"], replicas=given_side["replicas"], cache=cache)
 
 
 @given(base=SIDES, head=SIDES)

@@ -242,13 +242,13 @@ def test_without_an_average_the_most_replicas_are_used() -> None:
 def test_versions_of_a_model_share_its_average() -> None:
     rollout = {"kind": "canary", "canary": {"autoscaling": {"min": 1, "max": 2, "cpu_percent": 80}}}
     made = of_l4(autoscaling=SCALED, rollout=rollout, usage={"average_replicas": 4})
-    assert quantity(made, "node_pools.l4") == (2, 6, pytest.approx(4))
+    assert list(quantity(made, "node_pools.l4")) == pytest.approx([2, 6, 4])
 
 
 def test_a_million_tokens_cost_what_a_busy_replica_does() -> None:
     made = of_l4(usage={"tokens_per_second": 1000})
     per_million = (HOUR_L4 + 20 / HOURS) / 3.6
-    assert made.models[0].million_tokens == (pytest.approx(per_million), pytest.approx(per_million))
+    assert list(made.models[0].million_tokens or ()) == pytest.approx([per_million, per_million])
     assert of_l4().models[0].million_tokens is None
 
 

@@ -81,7 +81,7 @@ def test_an_endpoint_has_at_least_the_gpus_that_are_asked_for() -> None:
 
 def test_an_endpoint_that_is_scaled_to_zero_costs_nothing_and_an_unknown_one_is_not_known() -> None:
     line = endpoint_line("models.a", "gcp/nvidia-l4/x1", Quantity(0, 2, 0.5))
-    assert line.band == (0, pytest.approx(0.35 * HOURS), pytest.approx(1.4 * HOURS))
+    assert list(line.band) == pytest.approx([0, 0.35 * HOURS, 1.4 * HOURS])
     assert endpoint_line("models.a", "gcp/nvidia-z9/x1", Quantity(0, 2, None)).band.max is None
 
 
