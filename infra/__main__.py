@@ -16,7 +16,6 @@ import pulumi_kubernetes as kubernetes
 from components.errors import ConfigError, Problem
 from components.gpu.cluster import GkeClusterConfig, GkeExistingConfig, KubeconfigConfig, cluster_identifier
 from components.gpu.kubeconfig import gke_kubeconfig
-from components.gpu.resources import kubeconfig_of
 from components.plan import Plan
 from components.resources import Component
 from infra.environment import Environment, secret_keys
@@ -109,7 +108,7 @@ def _register(environment: Environment, plan: Plan, secrets: Mapping[str, pulumi
         opts = pulumi.ResourceOptions(providers=list(providers), depends_on=[made[key] for key in part.after])
         component = made[part.key] = Component(part, values=secrets, opts=opts)
         if isinstance(cluster, GkeClusterConfig) and part.kind == "GkeCluster":
-            providers.append(_kubernetes_provider(kubeconfig_of(component, cluster.name), cluster, plan.environment))
+            providers.append(_kubernetes_provider(_new_kubeconfig(cluster, component), cluster, plan.environment))
 
 
 def _look_first(environment: Environment, kubeconfig: Path | Mapping[str, Any], context: str | None) -> None:
@@ -138,6 +137,12 @@ def _existing_kubeconfig(cluster: GkeExistingConfig, google: gcp.Provider) -> di
     if not (found.endpoint and found.master_auths):
         raise pulumi.RunError(f"{where} has no control plane; is it still being made, or was it deleted?")
     return gke_kubeconfig(found.endpoint, found.master_auths[0].cluster_ca_certificate, cluster.name)
+
+
+def _new_kubeconfig(cluster: GkeClusterConfig, component: Component) -> pulumi.Output[str]:
+    """The kubeconfig of a cluster this stack makes; not known before it is there."""
+    parts = pulumi.Output.all(component.output("endpoint"), component.output("ca_certificate"))
+    return parts.apply(lambda known: json.dumps(gke_kubeconfig(known[0], known[1], cluster.name)))
 
 
 def _kubernetes_provider(

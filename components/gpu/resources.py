@@ -16,17 +16,6 @@ from .node_pool import GpuNodePoolConfig, node_pool
 from .node_shape import node_shape
 
 
-def kubeconfig_of(cluster: Component, name: str) -> pulumi.Output[str]:
-    """The kubeconfig of a cluster that a component makes; not known before it is there.
-
-    Args:
-        cluster: the component, with the outputs of a `GkeCluster`.
-        name: the cluster's name.
-    """
-    known = pulumi.Output.all(cluster.output("endpoint"), cluster.output("ca_certificate"))
-    return known.apply(lambda both: json.dumps(gke_kubeconfig(both[0], both[1], name)))
-
-
 class GkeCluster(Component):
     """A GKE cluster with its system node pool, or one that is there already.
 
@@ -68,7 +57,8 @@ class GkeCluster(Component):
         Give the provider `cluster_identifier=cluster.identifier` too: without it, a kubeconfig that is not known yet
         replaces every object.
         """
-        return kubeconfig_of(self, self.config.name)
+        known = pulumi.Output.all(self.endpoint, self.ca_certificate)
+        return known.apply(lambda both: json.dumps(gke_kubeconfig(both[0], both[1], self.config.name)))
 
     @property
     def identifier(self) -> pulumi.Output[str]:
