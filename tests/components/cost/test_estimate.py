@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from components.catalog.prices import HOURS, PriceRow, Prices, prices
 from components.cost.estimate import Estimate, estimate
 from components.cost.line import Line
+from components.manifest import object_item
+from components.plan import Part
 
 from .plans import CLUSTER, EXISTING, L4, L4_SPOT, T4, TINY, model, plan
 
@@ -213,6 +216,25 @@ def test_the_first_load_balancer_pays_for_five() -> None:
     addons = {"istio": "install", "istio_ingress": "install"}
     made = estimate(plan(cluster=CLUSTER, addons=addons))
     assert line(made, "addons.istio_ingress", "load-balancer").band.max == pytest.approx(0.025 * HOURS)
+
+
+def test_load_balancers_beyond_the_fifth_cost_their_own() -> None:
+    items = tuple(
+        object_item(
+            f"service-{number}",
+            "edge",
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": f"edge-{number}", "namespace": "edge"},
+                "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]},
+            },
+        )
+        for number in range(7)
+    )
+    base = plan()
+    made = estimate(replace(base, parts=(*base.parts, Part("Edge", "edge", items))))
+    assert [one.band.max for one in made.lines] == pytest.approx([0.025 * HOURS, 0.01 * HOURS, 0.01 * HOURS])
 
 
 def test_autopilot_bills_pods_and_the_price_of_those_with_gpus_is_not_known() -> None:
