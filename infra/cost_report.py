@@ -45,7 +45,7 @@ def cost_lines(made: Estimate, *, managed: Prices | None = None) -> Iterator[str
         yield ""
         models = [_model_row(model) for model in made.models]
         yield from _table(("of that", "a million tokens", "", "least", "expected", "most"), models)
-    if managed is not None:
+    if managed is not None and made.models:
         yield from _managed_lines(made.models, managed)
 
 
@@ -59,7 +59,8 @@ def footer_lines(found: Sequence[Estimate]) -> Iterator[str]:
                 sources[name] = min(sources.get(name, line.as_of), line.as_of)
     if not sources:
         return
-    yield f"  list prices of {min(sources.values())} to {max(sources.values())}, not a quote; from"
+    first, last = min(sources.values()), max(sources.values())
+    yield f"  list prices of {first if first == last else f'{first} to {last}'}, not a quote; from"
     for source, day in sorted(sources.items()):
         yield from (f"  {text}" for text in _wrapped(f"{day}  {source}"))
     yield "  not counted: traffic, logs and metrics, discounts, what others own; docs/how-to/know-the-cost.md"
@@ -171,23 +172,25 @@ def _managed_lines(models: Sequence[ModelCost], table: Prices) -> Iterator[str]:
     yield ""
     yield "    against Inference Endpoints of Hugging Face, one replica that scales to zero:"
     for model in models:
+        own = model.replica_usd_per_hour
         told = False
         for accelerator, gpus in (model.gpus or {}).items():
             found = next(endpoints(accelerator, gpus, table), None)
-            if found is None or model.replica_usd_per_hour is None:
+            if found is None or own is None:
                 continue
             told = True
-            own = model.replica_usd_per_hour
-            hours = break_even_hours(own, found.usd_per_hour)
+            sleeps = model.band.min == 0
+            hours = break_even_hours(own, found.usd_per_hour, own_sleeps=sleeps)
             note = f" ({found.note})" if found.note else ""
-            verdict = (
-                "is cheaper at any use"
-                if hours >= HOURS
-                else f"is cheaper below {hours:,.0f} of {HOURS} hours a month of use"
-            )
+            here = f"here ${own:,.2f}/h {'while it is used' if sleeps else 'around the clock'}"
             yield from _wrapped(
-                f"{model.at}: {found.name}{note} at ${found.usd_per_hour:,.2f}/h, here ${own:,.2f}/h around the clock: "
-                f"managed {verdict}"
+                f"{model.at}: {found.name}{note} at ${found.usd_per_hour:,.2f}/h, {here}: managed {_verdict(hours)}"
             )
         if not told:
             yield from _wrapped(f"{model.at}: no endpoint has its GPU, or what it costs here is not known")
+
+
+def _verdict(hours: float) -> str:
+    if hours >= HOURS:
+        return "is cheaper at any use"
+    return f"is cheaper below {hours:,.0f} of {HOURS} hours a month of use" if hours else "is never cheaper"

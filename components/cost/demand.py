@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..plan import Usage
@@ -38,6 +38,7 @@ class Pods:
         least: pods there always are.
         most: pods there can be.
         expected: pods there are on average; `None` when nothing states it.
+        groups: the groups that can hold it, each once.
     """
 
     workload: Workload
@@ -46,11 +47,10 @@ class Pods:
     least: int
     most: int
     expected: float | None
+    groups: tuple[int, ...] = field(init=False)
 
-    @property
-    def groups(self) -> tuple[int, ...]:
-        """The groups that can hold it, each once."""
-        return tuple(dict.fromkeys(spot.group for spot in self.spots))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "groups", tuple(dict.fromkeys(spot.group for spot in self.spots)))
 
 
 def demand(index: Index, found: Sequence[Group], usage: Mapping[str, Usage]) -> tuple[Pods, ...]:

@@ -131,8 +131,9 @@ def estimate(plan: Plan, *, table: Prices | None = None, index: Index | None = N
     on_autopilot = autopilot.is_autopilot(plan)
     fleet, pods = _fleet(plan, index, table, region, on_autopilot=on_autopilot)
     claims = list(volume_lines(index, table, region))
-    nodes = [*node_lines(fleet), *autopilot.pod_lines(index, table, region)] if on_autopilot else [*node_lines(fleet)]
+    nodes = list(node_lines(fleet))
     others = [
+        *(autopilot.pod_lines(index, table, region) if on_autopilot else ()),
         *control_plane_lines(plan, table, region),
         *(line for _, line in claims),
         *load_balancer_lines(index, table, region),
@@ -144,7 +145,7 @@ def estimate(plan: Plan, *, table: Prices | None = None, index: Index | None = N
         region,
         lines,
         models,
-        _total(fleet, [line for line in lines if line not in nodes or on_autopilot], lines),
+        _total(fleet, others, lines),
         plan.limits.monthly_usd,
         fleet.shares,
     )
@@ -188,6 +189,9 @@ def _models(
     plan: Plan, fleet: Fleet, pods: Sequence[Pods], claims: Sequence[tuple[Part, Line]], lines: Sequence[Line]
 ) -> Iterator[ModelCost]:
     """Each model's part, in the plan's order."""
+    placed: dict[str, list[Line]] = {}
+    for line in lines:
+        placed.setdefault(line.at, []).append(line)
     of: dict[str, list[Pods]] = {}
     for one in pods:
         of.setdefault(one.workload.part.key, []).append(one)
@@ -198,7 +202,7 @@ def _models(
         if part.path[:1] != ("models",):
             continue
         at = dotted(part.path)
-        own = [line for line in lines if line.at == at] or disks.get(part.key, [])
+        own = placed.get(at) or disks.get(part.key, [])
         yield _model(at, fleet, of.get(part.key, []), own, plan.limits.usage.get(str(part.path[1])))
 
 

@@ -11,10 +11,9 @@ for the minimum, where it costs most for the maximum, in the first with room for
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil, floor
-from typing import NamedTuple
 
 from ..catalog.prices import HOURS
 from .demand import Pods, Spot
@@ -22,27 +21,34 @@ from .machine_price import Component
 from .nodes import Group
 from .packing import Resources, nodes_for, share
 
+LEAST, EXPECTED, MOST = 0, 1, 2
 Load = tuple[tuple[Pods, float], ...]
 """Pods, and how many of each."""
 
 
-class Stock(NamedTuple):
-    """One choice of a group: what its nodes have, and what one is paid for."""
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """One choice of a group.
+
+    Attributes:
+        room: what a node has for pods.
+        components: what a node is paid for.
+        hourly: the known part of that in an hour: the least, what is expected, the most.
+        known: whether everything of it has a price.
+    """
 
     room: Resources
     components: tuple[Component, ...]
+    hourly: tuple[float, float, float] = field(init=False)
+    known: bool = field(init=False)
 
-    def hourly(self, which: int) -> float:
-        """The known part of what a node costs in an hour: 0 the least, 1 what is expected, 2 the most."""
-        return sum(one.hourly[which] for one in self.components if one.hourly)
-
-    @property
-    def known(self) -> bool:
-        """Whether everything of it has a price."""
-        return all(one.hourly for one in self.components)
+    def __post_init__(self) -> None:
+        costs = [one.hourly for one in self.components]
+        found = tuple(sum(cost[which] for cost in costs if cost) for which in (LEAST, EXPECTED, MOST))
+        object.__setattr__(self, "hourly", found)
+        object.__setattr__(self, "known", None not in costs)
 
 
-LEAST, EXPECTED, MOST = 0, 1, 2
 Nodes = tuple[float, ...]
 """How many nodes of each choice of a group."""
 
@@ -74,7 +80,7 @@ class Fleet:
         """The most nodes of each group by itself."""
         result = []
         for number, group in enumerate(self.groups):
-            load = tuple((pods, pods.most) for pods in self.pods if number in pods.groups)
+            load = tuple((pods, pods.most) for pods in self._of_group[number])
             needed = self._within(number, self._needed(number, load, MOST))
             if group.open and group.max_nodes is not None:
                 needed = (float(group.max_nodes),)
@@ -109,7 +115,7 @@ class Fleet:
     def usd(self, number: int, nodes: Nodes, which: int) -> float:
         """What nodes of a group cost in a month, as far as it is known."""
         return sum(
-            count * stock.hourly(which) * HOURS for count, stock in zip(nodes, self.stock[number], strict=True) if count
+            count * stock.hourly[which] * HOURS for count, stock in zip(nodes, self.stock[number], strict=True) if count
         )
 
     def cost_of_one(self, pods: Pods, which: int) -> float | None:
@@ -123,10 +129,19 @@ class Fleet:
 
     def _share_usd(self, pods: Pods, spot: Spot, which: int) -> float:
         stock = self.stock[spot.group][spot.choice]
-        return share(pods.asked, stock.room) * stock.hourly(which)
+        return share(pods.asked, stock.room) * stock.hourly[which]
+
+    @cached_property
+    def _of_group(self) -> tuple[tuple[Pods, ...], ...]:
+        """The pods that each group can hold."""
+        found: list[list[Pods]] = [[] for _ in self.groups]
+        for pods in self.pods:
+            for number in pods.groups:
+                found[number].append(pods)
+        return tuple(map(tuple, found))
 
     def _alone(self, number: int, count: Callable[[Pods], float]) -> Load:
-        return tuple((pods, count(pods)) for pods in self.pods if pods.groups == (number,))
+        return tuple((pods, count(pods)) for pods in self._of_group[number] if len(pods.groups) == 1)
 
     def _needed(self, number: int, load: Iterable[tuple[Pods, float]], which: int) -> Nodes:
         """The nodes of each choice that pods need, each pod on the choice that suits: cheapest, first or dearest."""
