@@ -55,11 +55,11 @@ def test_a_report_has_every_form_and_is_the_jobs_summary(place: Path) -> None:
     done = ran(place, "diff-report", "out", "HEAD^1", "HEAD", GITHUB_STEP_SUMMARY=place / "summary")
 
     assert done.returncode == 0
-    names = {"comment.md", "report.json", "report.sarif", "report.html", "report.txt"}
+    names = {"comment.md", "note.md", "report.json", "report.sarif", "report.html", "report.txt"}
     assert {path.name for path in (place / "out").iterdir()} == names
     assert all(call.startswith("infra diff HEAD^1 HEAD --format ") for call in calls(place))
     forms = {call.split("--format ")[1].split()[0] for call in calls(place)}
-    assert forms == {"markdown", "json", "sarif", "html", "text"}
+    assert forms == {"markdown", "gitlab", "json", "sarif", "html", "text"}
     summary = (place / "summary").read_text()
     assert summary.startswith("told\n")
     assert "````text\ntold\n\n````" in summary
