@@ -98,7 +98,6 @@ class _Judge:
         """Everything that is found in a stack; worked out once for all policies."""
         urns = [resource.urn for resource in args.resources]
         if self._verdict is None or self._verdict[0] != urns:
-            shown = {urn: number for number, urn in enumerate(self._inputs)}
             resources = [
                 Registered(
                     urn=one.urn,
@@ -109,8 +108,8 @@ class _Judge:
                     parent=one.parent.urn if one.parent else "",
                     dependencies=tuple(other.urn for other in one.dependencies),
                 )
-                # In the order of the program, which the engine does not keep here.
-                for one in sorted(args.resources, key=lambda one: shown.get(one.urn, len(shown)))
+                # The engine promises no order, and a finding is told at the first of several resources it is about.
+                for one in sorted(args.resources, key=lambda one: one.urn)
             ]
             found = violations(pulumi.get_stack(), resources, stack_waivers(), self._today())
             self._verdict = (urns, found)

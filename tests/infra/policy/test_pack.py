@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 import yaml
 from pulumi.runtime.proto import analyzer_pb2
 
+from components.errors import dotted
 from components.proofs.rules import RULES
 from infra.environments import load
 from infra.policy.registered import JUDGED, NOT_JUDGED
@@ -25,15 +25,18 @@ from .engine import Told, pack
 
 
 def _told(found: list[Told]) -> set[tuple[str, str]]:
-    """Rule and message, as `infra check` has them; the pack puts the rule's summary above and the fixes below."""
-    return {(one.policy, one.message.split("\n")[1]) for one in found}
+    """Rule and place; the pack puts the rule's summary above the finding and its fixes below.
+
+    Not the rest of the line: a finding about several resources names the first, and resources are registered at once.
+    """
+    return {(one.policy, one.message.split("\n")[1].partition("  [")[0]) for one in found}
 
 
-def _checked(path: Path, waive: list[Mapping[str, str]] | None = None) -> set[tuple[str, str]]:
+def _checked(path: Path) -> set[tuple[str, str]]:
     loaded = load(path, load_project(ROOT))
     today = datetime.now(tz=UTC).date()
     verdict = prove_environment(loaded.plan.environment, loaded.plan, loaded.environment.policy.waive, today)
-    return {(found.rule, str(found)) for found in verdict.findings if found.rule not in NOT_JUDGED}
+    return {(found.rule, dotted(found.path)) for found in verdict.findings if found.rule not in NOT_JUDGED}
 
 
 def _broken(folder: Path, **policy: Any) -> Path:

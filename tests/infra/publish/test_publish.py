@@ -171,6 +171,12 @@ def test_an_artifact_that_is_not_what_it_should_be_is_refused(hub: Hub, tmp_path
     assert hub.bodies() == []
 
 
+def test_an_artifact_that_says_it_is_too_large_is_not_even_fetched(hub: Hub, tmp_path: Path) -> None:
+    hub.artifacts["preview"] = preview() + b"x" * (20 * 2**20)
+    assert comment(hub, tmp_path) == FAILED
+    assert not [path for path in hub.asked("GET") if path.endswith("/zip")]
+
+
 def test_a_run_without_an_artifact_posts_nothing(hub: Hub, tmp_path: Path) -> None:
     assert comment(hub, tmp_path) == POSTED
     assert hub.bodies() == []
