@@ -29,6 +29,7 @@ from .report import (
     bytes_in_words,
     complain,
     counted,
+    ending_lines,
     finding_lines,
     printable,
     problem_lines,
@@ -132,7 +133,7 @@ def check(
         if any(checked.findings for checked in checks):
             say()
         _say_footprints(checks)
-        for line in table(checks, paint):
+        for line in (*table(checks, paint), *ending_lines(checks, today or _utc_day())):
             say(line)
     return worst(checks)
 
@@ -245,7 +246,7 @@ def preview(
             for line in finding_lines(checked, paint):
                 say(line)
     costs = _costs(checks)
-    for line in table(checks, paint, costs):
+    for line in (*table(checks, paint, costs), *ending_lines(checks, today or _utc_day())):
         say(line)
     if any(band.endswith("?") for band in costs.values()):
         say("  + ?: something has no price; infra cost ENV says what")
@@ -277,7 +278,7 @@ def _check(name: str, path: Path, project: Project | None, today: date | None) -
     except StackError as error:
         return Checked(name, path, refused=error)
     with status(f"proving {name}"):
-        day = today or datetime.now(tz=UTC).date()
+        day = today or _utc_day()
         index = Index(loaded.plan)
         verdict = prove_environment(name, loaded.plan, loaded.environment.policy.waive, day, index)
     return Checked(name, path, loaded=loaded, index=index, verdict=verdict)
@@ -289,7 +290,11 @@ def _costs(checks: Sequence[Checked]) -> dict[str, str]:
 
     from .cost_report import short_band  # noqa: PLC0415
 
-    return {one.name: short_band(estimate(one.loaded.plan)) for one in checks if one.loaded}
+    return {one.name: short_band(estimate(one.loaded.plan, index=one.index)) for one in checks if one.loaded}
+
+
+def _utc_day() -> date:
+    return datetime.now(tz=UTC).date()
 
 
 def _print_problems(checks: Sequence[Checked], *, short: bool) -> None:
