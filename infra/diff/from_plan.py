@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from components.errors import dotted
 from components.manifest import Shared
 from components.plan import ItemOutput, Late, Plan, SecretRef
 
@@ -39,6 +40,7 @@ def snapshot_of(
         nodes=plan.nodes,
         cost=cost_of(loaded) if cost else None,
         picture=_picture(loaded) if picture else "",
+        lines=_lines(loaded),
         **(_proved(loaded, today, file) if proved else {}),
     )
 
@@ -98,6 +100,11 @@ def _proved(loaded: Loaded, today: date, file: str) -> dict[str, Any]:
         "rules_held": verdict.held,
         "footprints": tuple(footprints_json(footprints(loaded.plan))),
     }
+
+
+def _lines(loaded: Loaded) -> dict[str, int]:
+    places = dict.fromkeys(part.path for part in loaded.plan.parts if part.path)
+    return {dotted(place): line for place in places if (line := loaded.stack.line(place)) is not None}
 
 
 def _picture(loaded: Loaded) -> str:
