@@ -92,7 +92,13 @@ def _what(group: Sequence[Told], worst: Sequence[Told], effect: Effect, impact: 
         case _:
             text = subject
     why = _why(worst, effect)
-    text = f"{text}: {why}" if why else f"{text} changes" if text == subject else text
+    text = (
+        f"{text}{' ' if why.startswith('to read') else ': '}{why}"
+        if why
+        else f"{text} changes"
+        if text == subject
+        else text
+    )
     further = [found for found in (_also(group, also) for also in ("rerouted", "scaled") if also != effect) if found]
     return "; ".join((text, *further)) if effect not in ("harmless", "removed", "added") else text
 
@@ -112,7 +118,7 @@ def _why(worst: Sequence[Told], effect: Effect) -> str:
             for difference, shown in pairs_of(one.pair, one.change.fields)
             if effect == "harmless" or rule_for(one.pair.resource, difference).effect == effect
         ]
-        if text := causes(one.pair, same or pairs_of(one.pair, one.change.fields)):
+        if text := causes(same or pairs_of(one.pair, one.change.fields)):
             found.append(text)
         elif one.change.action == "delete" and effect == "replaced":
             found.append(one.change.reason)
@@ -138,7 +144,7 @@ def _routes(found: Sequence[Told]) -> str:
                 f"{one.to} {percent(one.before)} → {percent(one.after)}" for one in moved if one.before or one.after
             ]
         elif pair.resource.kind == "Service" and pair.before is not None and pair.after is not None:
-            words.append(_switched(pair.before, pair.after) or causes(pair, pairs_of(pair, change.fields)))
+            words.append(_switched(pair.before, pair.after) or causes(pairs_of(pair, change.fields)))
         elif pair.resource.kind == "NetworkPolicy":
             action = {"create": "added", "delete": "removed"}.get(change.action, "changes")
             words.append(f"network policy `{pair.resource.name}` {action}")
@@ -147,7 +153,7 @@ def _routes(found: Sequence[Told]) -> str:
                 f"{pair.resource.kind} `{pair.resource.name}` {'added' if change.action == 'create' else 'removed'}"
             )
         else:
-            words.append(causes(pair, pairs_of(pair, change.fields)) or change.reason)
+            words.append(causes(pairs_of(pair, change.fields)) or change.reason)
     return listed(dict.fromkeys(words), _MOST)
 
 
@@ -163,12 +169,16 @@ def _scales(found: Sequence[Told]) -> str:
         track = track_name(pair.resource.role) if pair.resource.kind in CONTROLLERS else ""
         amount = change.means.partition(":")[0] if "→" in change.means else ""
         if pair.resource.kind == "NodePool" or not amount:
-            amount = causes(pair, pairs_of(pair, change.fields)) or change.reason
+            amount = causes(pairs_of(pair, change.fields)) or change.reason
         words.append(f"{track} {amount}".strip())
     return listed(dict.fromkeys(words), _MOST)
 
 
 def _means(worst: Sequence[Told], effect: Effect) -> str:
+    if effect == "scaled":
+        # What comes before the colon is what the row says already.
+        further = (one.change.means.partition(": ")[2] for one in worst)
+        return "; ".join(dict.fromkeys(text for text in further if text))
     told: dict[str, list[str]] = {}
     for one in worst:
         if one.change.means:
@@ -194,7 +204,7 @@ def _tracks(subject: str, worst: Sequence[Told], impact: Impact) -> str:
 def _who(subject: str, worst: Sequence[Told]) -> str:
     """A component, or what of it is meant where that is not its pods, pool or cluster."""
     one = worst[0].pair.resource
-    if one.kind in (*CONTROLLERS, "NodePool", "Cluster", "Release") or subject.endswith(f"`{one.name}`") and not one.at:
+    if one.kind in (*CONTROLLERS, "NodePool", "Cluster", "Release") or (not one.at and one.name in subject):
         return subject
     return f"{one.kind} `{one.name}` of {subject}" if one.at else f"{one.kind} `{one.name}`"
 

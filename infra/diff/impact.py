@@ -63,9 +63,7 @@ class Impact:
         total = many + sum(self.head.replicas(other).low for other in others)
         answering = total - (many - left)
         if answering == 0:
-            return f"{text} without `{_name(one)}`" + (
-                ", or less of it where there are more" if replicas.high != many else ""
-            )
+            return f"{text} without `{_name(one)}`" + (" where it has one pod" if replicas.high != many else "")
         return f"{text} at {answering / total:.0%}".replace("%", " %") if answering < total else f"{text} at 100 %"
 
     def _rest(self, one: Resource, others: Iterable[Resource]) -> str:
@@ -101,9 +99,11 @@ class Impact:
                 return "what exists keeps its settings"
             case kind if kind in CONTROLLERS:
                 start = self.head.start(pair.resource) or self.base.start(one)
+                replicas = self.base.replicas(one)
+                pods = f"{_pods(one, replicas)} {_verb('go', replicas)}"
                 if pair.ruling.action == "replace":
-                    return f"{_pods(one, self.base.replicas(one))} go first: {minutes(start, 1)} without `{_name(one)}`"
-                return f"{_pods(one, self.base.replicas(one))} go when the new ones are ready: {minutes(start, 1)}"
+                    return f"{pods} first: {minutes(start, 1)} without `{_name(one)}`"
+                return f"{pods} when the new ones are ready: {minutes(start, 1)}"
             case _:
                 return ""
 
@@ -120,7 +120,7 @@ class Impact:
             owner = self.base.by_key[verdict.pod.item.role]
             others = [node.pool for node in verdict.fits if node.pool != name and node.max_nodes != 0]
             word = f"`{owner.name}`"
-            if word in moving or word in homeless:
+            if word in moving or word in homeless or self.base.is_standby(owner):
                 continue
             if others:
                 moving.append(word)
@@ -135,17 +135,22 @@ class Impact:
             at_once = pair.ruling.action != "update"
             ending = minutes(slowest, 1)
             text.append(
-                f"{ending} without {listed(homeless)}, unless another pool has room: none can hold them"
+                f"no other pool can hold {listed(homeless)}: {ending} without"
                 if at_once
-                else f"pods of {listed(homeless)} move, a node at a time, {ending} each; no other pool can hold them"
+                else f"pods of {listed(homeless)} wait for the new nodes, {ending} each: no other pool can hold them"
             )
         if moving:
-            text.append(f"pods of {listed(moving)} move to {listed(elsewhere)}, which can hold them, or wait")
+            text.append(f"pods of {listed(moving)} move to {listed(elsewhere)}, or wait for room there")
         return "; ".join(text)
 
     def _removed(self, one: Resource) -> str:
         if one.kind in CONTROLLERS:
-            return f"{_pods(one, self.base.replicas(one))} stop"
+            if one.kind == "DaemonSet":
+                return "its pods stop on every node"
+            replicas = self.base.replicas(one)
+            return f"{_pods(one, replicas)} {_verb('stop', replicas)}"
+        if one.kind == "Namespace":
+            return "everything in it goes"
         if one.kind == "Service":
             return f"`{one.name}` no longer answers"
         if one.kind == "NodePool":
@@ -227,6 +232,10 @@ def _pods(one: Resource, replicas: Band) -> str:
     return f"{dash(replicas.low, replicas.high)} {noun}s"
 
 
+def _verb(verb: str, replicas: Band) -> str:
+    return f"{verb}{'es' if verb == 'go' else 's'}" if replicas == Band(1, 1) else verb
+
+
 def _noun(one: Resource) -> str:
     if one.kind != "LeaderWorkerSet":
         return "pod"
@@ -246,7 +255,7 @@ def _gpus(one: Resource) -> int:
     each = sum(
         int(box.get("resources", _NOTHING).get("limits", _NOTHING).get("nvidia.com/gpu", 0)) for box in containers
     )
-    return each * (group or {}).get("size", 1)
+    return each * int((group or {}).get("size", 1))
 
 
 def _spare(gpus: int) -> str:
