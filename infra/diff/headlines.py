@@ -166,7 +166,7 @@ def _switched(before: Resource, after: Resource) -> str:
 def _scales(found: Sequence[Told]) -> str:
     words: list[str] = []
     for pair, change in found:
-        track = track_name(pair.resource.role) if pair.resource.kind in CONTROLLERS else ""
+        track = _track(pair.resource)
         amount = change.means.partition(":")[0] if "→" in change.means else ""
         if pair.resource.kind == "NodePool" or not amount:
             amount = causes(pairs_of(pair, change.fields)) or change.reason
@@ -177,12 +177,13 @@ def _scales(found: Sequence[Told]) -> str:
 def _means(worst: Sequence[Told], effect: Effect) -> str:
     if effect == "scaled":
         # What comes before the colon is what the row says already.
-        further = (one.change.means.partition(": ")[2] for one in worst)
-        return "; ".join(dict.fromkeys(text for text in further if text))
+        further = ((_track(one.pair.resource), one.change.means.partition(": ")[2]) for one in worst)
+        own = dict.fromkeys((f"{name}: " if name else "", text) for name, text in further if text)
+        return "; ".join(f"{name}{text}" for name, text in own)
     told: dict[str, list[str]] = {}
     for one in worst:
         if one.change.means:
-            told.setdefault(one.change.means, []).append(track_name(one.pair.resource.role))
+            told.setdefault(one.change.means, []).append(_track(one.pair.resource))
     if len(told) == 1 or effect == "removed":
         return "; ".join(list(told)[:_MOST])
     words = [f"{', '.join(filter(None, names))}: {text}" if any(names) else text for text, names in told.items()]
@@ -195,10 +196,17 @@ def _tracks(subject: str, worst: Sequence[Told], impact: Impact) -> str:
     if not own or not own[0].at:
         return _who(subject, worst)
     every = [one for one in impact.head.controllers(own[0].namespace) if component_of(one) == component_of(own[0])]
-    names = [name for one in own if (name := track_name(one.role))]
+    names = [name for one in own if (name := _track(one))]
     if len(own) == len(every) or not names or own[0].at[:1] != ("models",):
         return subject
     return f"{subject} ({listed(names)})"
+
+
+def _track(one: Resource) -> str:
+    """Which of a model's versions a resource is, `canary`; empty for what is alone, or no version's."""
+    if one.kind not in (*CONTROLLERS, "HorizontalPodAutoscaler", "ScaledObject") or one.at[:1] != ("models",):
+        return ""
+    return track_name(one.role.removesuffix("autoscaler").removesuffix("-"))
 
 
 def _who(subject: str, worst: Sequence[Told]) -> str:

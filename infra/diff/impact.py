@@ -10,7 +10,7 @@ from .compare import Difference
 from .pair import Pair, component_of
 from .pods import CONTROLLERS, Band, Pods, Rollout, scale_bounds, selector
 from .report import ABSENT
-from .routes import moved_shares
+from .routes import moved_shares, percent
 from .snapshot import Resource, Snapshot
 from .words import counted, dash, listed, minutes
 
@@ -185,7 +185,7 @@ class Impact:
         one = pair.resource
         if one.kind in CONTROLLERS and pair.before is not None:
             before, after = self.base.replicas(pair.before), self.head.replicas(one)
-            return _more_or_less(before, after, _gpus(one), _noun(one))
+            return _more_or_less(before, after, _gpus(one), _noun(one)) + self._shares(pair.before, one)
         if one.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
             if pair.before is None or pair.after is None:
                 band = scale_bounds(one)
@@ -198,6 +198,17 @@ class Impact:
         if one.kind == "NodePool":
             return "; ".join(_node_counts(pair.differences))
         return "pods that run stay" if one.kind == "ResourceQuota" else ""
+
+    def _shares(self, before: Resource, after: Resource) -> str:
+        """How a version's share of its Service's requests changes, which each pod gets alike."""
+        others = self.base.beside(before), self.head.beside(after)
+        if not all(others):
+            return ""
+        old, new = (
+            pods.replicas(one).low / max(1, sum(pods.replicas(found).low for found in (one, *beside)))
+            for pods, one, beside in zip((self.base, self.head), (before, after), others, strict=True)
+        )
+        return "" if round(old, 3) == round(new, 3) else f", {percent(old * 100)} → {percent(new * 100)} of requests"
 
     def _owners(self, one: Resource) -> Iterable[Resource]:
         mine = component_of(one)
