@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from .classify import classify, created, deleted, follows_file, renamed
-from .compare import differences
+from .compare import differences, inside
 from .costs import cost_delta
 from .findings import compare_findings
 from .headlines import headlines
 from .identity import resource_label
 from .impact import Impact
 from .pair import Pair, component_of
+from .pods import pod_template
 from .renames import renames
 from .report import Change, EnvironmentDiff
 from .shield import shielded
@@ -151,11 +152,10 @@ def _with_consequences(pairs: list[Pair]) -> list[Pair]:
 
 
 def _files_of(resource: Resource) -> Iterator[tuple[str, str, str]]:
-    spec = resource.properties.get("spec", {}).get("template", {}).get("spec", {})
-    for volume in spec.get("volumes", ()):
+    for volume in inside(pod_template(resource), "spec").get("volumes", ()):
         for source, (kind, field) in _FILES.items():
-            if source in volume:
-                yield kind, resource.namespace, str(volume[source].get(field))
+            if name := inside(volume, source).get(field):
+                yield kind, resource.namespace, str(name)
 
 
 def _change(pair: Pair, impact: Impact) -> Change:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import ceil
-from typing import Any
 
-from .compare import Difference
+from components.plan import GPU
+
+from .compare import Difference, inside
 from .pair import Pair, component_of
-from .pods import CONTROLLERS, Band, Pods, Rollout, scale_bounds, selector
+from .pods import CONTROLLERS, Band, Pods, Rollout, pod_template, scale_bounds, selector
 from .report import ABSENT
 from .routes import moved_shares, percent
 from .snapshot import Resource, Snapshot
 from .words import counted, dash, listed, minutes
-
-_NOTHING: Mapping[str, Any] = {}
 
 
 class Impact:
@@ -192,7 +191,7 @@ class Impact:
                 word = "from now on" if pair.before is None else "no longer"
                 return f"{dash(band.low, band.high)} pods, {word}"
             old, new = scale_bounds(pair.before), scale_bounds(pair.after)
-            target = one.properties.get("spec", _NOTHING).get("scaleTargetRef", _NOTHING)
+            target = inside(one.properties, "spec", "scaleTargetRef")
             owner = next((found for found in self._owners(one) if found.name == target.get("name")), None)
             return _more_or_less(old, new, _gpus(owner) if owner else 0, "pod") if old != new else "the same bounds"
         if one.kind == "NodePool":
@@ -250,7 +249,7 @@ def _verb(verb: str, replicas: Band) -> str:
 def _noun(one: Resource) -> str:
     if one.kind != "LeaderWorkerSet":
         return "pod"
-    size = one.properties.get("spec", _NOTHING).get("leaderWorkerTemplate", _NOTHING).get("size", 1)
+    size = inside(one.properties, "spec", "leaderWorkerTemplate").get("size", 1)
     return "pod" if size == 1 else f"{size}-pod group"
 
 
@@ -259,14 +258,12 @@ def _name(one: Resource) -> str:
 
 
 def _gpus(one: Resource) -> int:
-    spec = one.properties.get("spec", _NOTHING)
-    group = spec.get("leaderWorkerTemplate")
-    template = (group or {}).get("workerTemplate") if group else spec.get("template")
-    containers = (template or _NOTHING).get("spec", _NOTHING).get("containers", ())
-    each = sum(
-        int(box.get("resources", _NOTHING).get("limits", _NOTHING).get("nvidia.com/gpu", 0)) for box in containers
-    )
-    return each * int((group or {}).get("size", 1))
+    """The GPUs of one replica, on all its nodes."""
+    group = inside(one.properties, "spec", "leaderWorkerTemplate")
+    template = inside(group, "workerTemplate") or pod_template(one)
+    found = inside(template, "spec").get("containers", ())
+    each = sum(int(inside(box, "resources", "limits").get(GPU, 0)) for box in found)
+    return each * int(group.get("size", 1))
 
 
 def _spare(gpus: int) -> str:
