@@ -89,6 +89,8 @@ class Impact:
                 return "it runs again; pods that serve are not touched"
             case "Service":
                 old, new = f"`{one.name}`", pair.resource.name
+                if one.namespace != pair.resource.namespace:
+                    old, new = f"`{one.name}.{one.namespace}`", f"{new}.{pair.resource.namespace}"
                 if pair.ruling.action == "rename":
                     return f"clients of {old} must call `{new}` from now on"
                 return f"clients of {old} get no answer until the new one is there"

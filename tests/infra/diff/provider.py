@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import grpc
-from google.protobuf import struct_pb2
+import grpc  # type: ignore[import-untyped]  # it has no types
+from google.protobuf import struct_pb2  # type: ignore[import-untyped]  # it has none either
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 PLUGIN = "pulumi-resource-kubernetes"

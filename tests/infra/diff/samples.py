@@ -37,7 +37,7 @@ _ROLES = (
     {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "b"},
 )
 _PODS = tuple({"spec": {"containers": [{"name": "a", "image": image}]}} for image in ("a:1", "a:2"))
-_VALUES: dict[str, tuple[Any, Any]] = {
+_VALUES: dict[str, tuple[Any, ...]] = {
     "spec.selector": _SELECTORS,
     "roleRef": _ROLES,
     "spec.template": _PODS,

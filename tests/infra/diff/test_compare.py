@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from copy import deepcopy
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.diff.compare import differences, flag_values, same_quantity
-from infra.diff.from_plan import resources_of
 from infra.diff.report import ABSENT
-from infra.environments import load
-from tests.infra.diff.apply import applied
 
-ROOT = Path(__file__).parents[3]
+from .apply import applied
+from .trees import changed, real_resources, shuffled
 
 
 def deployment(**pod: Any) -> dict[str, Any]:
@@ -135,9 +129,8 @@ def test_what_a_cluster_assigns_is_left_out_of_a_comparison_with_a_cluster_only(
 
 
 def test_an_empty_mapping_that_says_something_is_a_difference() -> None:
-    before, after = ({"spec": {"template": {"spec": {"volumes": [{"name": "a", **source}]}}}} for source in (
-        {"emptyDir": {}}, {},
-    ))  # fmt: skip
+    before = {"spec": {"template": {"spec": {"volumes": [{"name": "a", "emptyDir": {}}]}}}}
+    after = {"spec": {"template": {"spec": {"volumes": [{"name": "a"}]}}}}
     assert told("Deployment", before, after) == [("spec.template.spec.volumes[a].emptyDir", {}, ABSENT)]
 
 
@@ -157,45 +150,6 @@ def test_pods_of_groups_and_of_jobs_are_compared_as_pods_are() -> None:
         assert told("LeaderWorkerSet", sides[0], sides[1]) == []
 
 
-@cache
-def real_resources() -> tuple[tuple[str, dict[str, Any]], ...]:
-    """The kinds and properties of every resource of the shipped environments and of those that tests have."""
-    paths = [*ROOT.glob("stacks/Pulumi.*.yaml"), *ROOT.glob("tests/stacks/ok/*.yaml")]
-    return tuple(
-        (one.kind, json.loads(json.dumps(one.properties)))
-        for path in sorted(paths)
-        for one in resources_of(load(path, None).plan)
-    )
-
-
-def leaves(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    entries = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
-    for key, inner in entries:
-        yield (*path, key)
-        yield from leaves(inner, (*path, key))
-
-
-def changed(data: st.DataObject, tree: dict[str, Any]) -> dict[str, Any]:
-    """The tree with some of its values taken out, changed or swapped."""
-    made = deepcopy(tree)
-    for _ in range(data.draw(st.integers(1, 4))):
-        places = list(leaves(made))
-        if not places:
-            break
-        *above, last = data.draw(st.sampled_from(places))
-        inside: Any = made
-        for step in above:
-            inside = inside[step]
-        match data.draw(st.sampled_from(("delete", "change", "turn"))):
-            case "delete":
-                del inside[last]
-            case "change":
-                inside[last] = data.draw(st.sampled_from(["x", 7, True, {"a": "b"}, ["--a", "b"]]))
-            case _:
-                inside[last] = [*reversed(inside[last])] if isinstance(inside[last], list) else inside[last]
-    return made
-
-
 def test_a_resource_does_not_differ_from_itself() -> None:
     for kind, tree in real_resources():
         assert differences(kind, tree, deepcopy(tree)) == []
@@ -208,21 +162,6 @@ def test_the_differences_say_all_that_differs(data: st.DataObject) -> None:
     found = differences(kind, before, after)
     assert differences(kind, applied(kind, found, before), after) == []
     assert bool(found) == bool(differences(kind, after, before))
-
-
-def shuffled(data: st.DataObject, kind: str, tree: Any, place: str = "") -> Any:
-    """The same tree to whoever reads it: keyed lists, sets and flags in another order."""
-    from components.catalog.object_fields import traits  # noqa: PLC0415
-
-    if isinstance(tree, dict):
-        names = data.draw(st.permutations(list(tree)))
-        return {name: shuffled(data, kind, tree[name], f"{place}.{name}".removeprefix(".")) for name in names}
-    if isinstance(tree, list):
-        entries = [shuffled(data, kind, entry, place) for entry in tree]
-        return data.draw(st.permutations(entries)) if {"key", "set"} & traits(kind, place).keys() else entries
-    if "quantity" in traits(kind, place) and str(tree).isdigit():
-        return data.draw(st.sampled_from([tree, f"{tree}000m", f"{tree}.0"]))
-    return tree
 
 
 @given(st.data())
@@ -238,6 +177,9 @@ VALUES = st.recursive(
     ),
     max_leaves=12,
 )
+ENTRIES = st.fixed_dictionaries(
+    {}, optional={"name": st.sampled_from("AB"), "key": st.sampled_from("ab"), "value": VALUES}
+)
 TREES = st.fixed_dictionaries(
     {},
     optional={
@@ -249,10 +191,10 @@ TREES = st.fixed_dictionaries(
                         {"name": st.sampled_from("abc")},
                         optional={
                             "args": st.lists(st.sampled_from(["-a", "--b", "--b=1", "c", "-1", "--"]), max_size=6),
-                            "env": st.lists(st.fixed_dictionaries({"name": st.sampled_from("AB")}, optional={"value": VALUES}), max_size=3),
+                            "env": st.lists(ENTRIES, max_size=3),
                             "resources": VALUES,
                         }), max_size=3),
-                    "tolerations": st.lists(st.fixed_dictionaries({}, optional={"key": st.sampled_from("ab"), "effect": VALUES}), max_size=3),
+                    "tolerations": st.lists(ENTRIES, max_size=3),
                     "volumes": VALUES,
                 })}),
                 "ingress": VALUES,
