@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from .classify import classify, created, deleted, follows_file, renamed
 from .compare import differences, inside
@@ -60,9 +61,10 @@ def _compared(base: Snapshot, head: Snapshot, replace_status: str = "") -> Envir
     pairs = changed(base.resources, head.resources)
     impact = Impact(base, head)
     changes = tuple(_change(pair, impact) for pair in pairs)
-    found = compare_findings(base.findings, head.findings)
+    found = compare_findings(base.findings, head.findings, head.waived or ())
     cost = cost_delta(base.cost, head.cost)
-    status = replace_status or ("changed" if pairs or found.new or found.fixed else "unchanged")
+    accepted = {_waiver(one) for one in base.waived or ()} != {_waiver(one) for one in head.waived or ()}
+    status = replace_status or ("changed" if pairs or found.new or found.fixed or accepted else "unchanged")
     return EnvironmentDiff(
         environment=head.environment,
         status=status,  # type: ignore[arg-type]  # one of the words above
@@ -178,6 +180,10 @@ def _change(pair: Pair, impact: Impact) -> Change:
 
 def _moved(before: Resource, after: Resource) -> str:
     return after.name if before.namespace == after.namespace else f"{after.namespace}/{after.name}"
+
+
+def _waiver(waived: Mapping[str, Any]) -> tuple[Any, ...]:
+    return waived.get("rule"), waived.get("at"), str(waived.get("waived"))
 
 
 def _notes(base: Snapshot | None, head: Snapshot) -> tuple[str, ...]:

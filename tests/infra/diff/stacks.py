@@ -18,8 +18,6 @@ from infra.environments import load
 
 ROOT = Path(__file__).parents[3]
 TODAY = date(2026, 11, 21)
-GONE = "(gone)"
-"""The value of a setting that is taken out."""
 
 
 @cache
@@ -31,20 +29,39 @@ def stack(name: str) -> Mapping[str, Any]:
     return read
 
 
-def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with some settings changed: `models.llama.replicas` to its new value, list entries by number."""
-    made = deepcopy(dict(values))
+def changed(
+    values: Mapping[str, Any], changes: Mapping[str, Any], moves: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The values with some settings changed.
+
+    Args:
+        values: a stack's.
+        changes: new values by place, `models.llama.replicas`; list entries by number; `None` takes a setting out.
+        moves: settings that get another place first, by their old one.
+    """
+    made = json.loads(json.dumps(values))
+    for old, new in (moves or {}).items():
+        inside, last = _around(made, old)
+        value = inside.pop(last)
+        inside, last = _around(made, new)
+        inside[last] = value
     for place, value in changes.items():
-        section, *steps = place.split(".")
-        inside: Any = made["config"]
-        *above, last = [f"inference:{section}", *steps]
-        for step in above:
-            inside = inside[int(step)] if isinstance(inside, list) else inside.setdefault(step, {})
-        if value == GONE:
+        inside, last = _around(made, place)
+        if value is None:
             del inside[last]
         else:
-            inside[int(last) if isinstance(inside, list) else last] = deepcopy(value)
-    return made
+            inside[last] = deepcopy(value)
+    return dict(made)
+
+
+def _around(values: Any, place: str) -> tuple[Any, Any]:
+    """What holds a setting, and the setting's key there."""
+    section, *steps = place.split(".")
+    *above, last = [f"inference:{section}", *steps]
+    inside = values["config"]
+    for step in above:
+        inside = inside[int(step)] if isinstance(inside, list) else inside.setdefault(step, {})
+    return inside, int(last) if isinstance(inside, list) else last
 
 
 def snapshot(values: Mapping[str, Any], folder: Path, name: str, **options: Any) -> Snapshot:

@@ -14,7 +14,7 @@ from infra.diff.report import EnvironmentDiff
 from infra.diff.shield import HIDDEN
 from infra.diff.snapshot import Resource, Snapshot
 
-from .stacks import GONE, sides, snapshot, stack
+from .stacks import sides, snapshot, stack
 from .trees import changed, real_resources
 
 
@@ -64,7 +64,7 @@ def test_an_environment_that_is_new_or_goes_lists_all_it_is(tmp_path: Path) -> N
     assert (new.status, gone.status) == ("added", "removed")
     assert {(change.action, change.effect) for change in new.changes} == {("create", "added")}
     assert {(change.action, change.effect) for change in gone.changes} == {("delete", "removed")}
-    assert ("added", "`qwen` is new") in [(row.effect, row.what) for row in new.headlines]
+    assert ("added", "`qwen` is new: vLLM v0.24.0-cu129") in [(row.effect, row.what) for row in new.headlines]
     assert ("removed", "`qwen` is removed") in [(row.effect, row.what) for row in gone.headlines]
     assert (gone.resources, gone.rules_held) == (0, None)
 
@@ -132,7 +132,7 @@ def test_pods_that_follow_a_file_say_which(tmp_path: Path) -> None:
 
 
 def test_a_canary_that_takes_a_models_place_replaces_its_pods(tmp_path: Path) -> None:
-    base, head = sides("staging", {"models.llama.rollout": GONE}, tmp_path)
+    base, head = sides("staging", {"models.llama.rollout": None}, tmp_path)
     found = diff(base, head)
     assert [(row.effect, row.at) for row in found.headlines] == [("replaced", ("models", "llama"))]
 
@@ -175,7 +175,7 @@ def test_effects_come_worst_first(tmp_path: Path) -> None:
     base, head = sides(
         "prod",
         {"models.chat.rollout.active": "green", "node_pools.a100-spot.provisioning": "on-demand",
-         "node_pools.a100-spot.shutdown_grace_seconds": GONE, "models.llama": GONE,
+         "node_pools.a100-spot.shutdown_grace_seconds": None, "models.llama": None,
          "traffic": {}},
         tmp_path,
     )  # fmt: skip
