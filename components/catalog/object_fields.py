@@ -48,8 +48,12 @@ def traits(kind: str, place: str) -> dict[Trait, str]:
     found: dict[Trait, str] = {}
     for owner, spot in ((ANY, place), (kind, place), (POD, inside)):
         if spot is not None:
-            around = f"{spot.rpartition('.')[0]}.{ANY}"
-            found |= known.get((owner, around), {}) | known.get((owner, spot), {})
+            # The names in free maps may have dots themselves, `limits.nvidia.com/gpu`.
+            around = spot
+            while around:
+                around = around.rpartition(".")[0]
+                found |= known.get((owner, f"{around}.{ANY}"), {})
+            found |= known.get((owner, spot), {})
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
@@ -69,6 +70,8 @@ def differences(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) 
     if before == after:
         return []
     live = any(inside(side, "metadata").keys() & _LIVE for side in (before, after))
+    if live and kind == "Secret":
+        before, after = _secrets_as_kept(before, after)
     return list(_Walk(kind, live=live).fields((), "", before, after))
 
 
@@ -222,6 +225,25 @@ class _Walk:
         if value is None:
             value = next(iter(default_of(self.kind, f"{place}.{field}")), None)
         return value if isinstance(value, Hashable) else repr(value)
+
+
+def _secrets_as_kept(*sides: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Secrets as the API server keeps them, without values that one side only refers to: nobody can compare those."""
+    kept = []
+    for side in sides:
+        text = {key: value for key, value in inside(side, "stringData").items() if isinstance(value, str)}
+        data = {key: value if _refers(value) else b64encode(value.encode()).decode() for key, value in text.items()}
+        rest = {key: value for key, value in side.items() if key not in ("data", "stringData")}
+        kept.append({**rest, "data": {**inside(side, "data"), **data}})
+    unknown = {key for side in kept for key, value in side["data"].items() if _refers(value)}
+    unknown &= set.intersection(*(set(side["data"]) for side in kept))
+    return [
+        {**side, "data": {key: value for key, value in side["data"].items() if key not in unknown}} for side in kept
+    ]
+
+
+def _refers(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("${")
 
 
 def inside(tree: Any, *names: str) -> Mapping[str, Any]:
