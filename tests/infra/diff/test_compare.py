@@ -128,6 +128,20 @@ def test_what_a_cluster_assigns_is_left_out_of_a_comparison_with_a_cluster_only(
     assert told("Service", given | {"metadata": {"name": "a", "uid": "x"}}, ours) == []
 
 
+def test_a_live_secret_is_compared_as_it_is_kept_and_what_only_refers_is_not() -> None:
+    ours = {"metadata": {"name": "a"}, "stringData": {"user": "me", "token": "${secret:hf_token}"}}
+    live = {"metadata": {"name": "a", "uid": "x"}, "type": "Opaque", "data": {"user": "bWU=", "token": "aGY="}}
+    assert told("Secret", live, ours) == []
+    live["data"] = {"user": "eW91", "token": "aGY=", "more": "bQ=="}
+    assert told("Secret", live, ours) == [("data.user", "eW91", "bWU="), ("data.more", "bQ==", ABSENT)]
+
+
+def test_names_with_dots_in_free_maps_are_quantities_too() -> None:
+    found = [deployment(resources={"limits": {"nvidia.com/gpu": value}}) for value in (1, "1", 2)]
+    assert told("Deployment", found[0], found[1]) == []
+    assert told("Deployment", found[0], found[2]) == [(f"{IN_CONTAINER}.resources.limits[nvidia.com/gpu]", 1, 2)]
+
+
 def test_an_empty_mapping_that_says_something_is_a_difference() -> None:
     before = {"spec": {"template": {"spec": {"volumes": [{"name": "a", "emptyDir": {}}]}}}}
     after = {"spec": {"template": {"spec": {"volumes": [{"name": "a"}]}}}}
