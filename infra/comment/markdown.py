@@ -127,10 +127,10 @@ def write(
     site = Site(dialect, whole_report, source_url)
     budget = max(budget, SMALLEST)
     found = words.ordered(report)
-    tables = {one.environment: rows(one) for one in found}
+    tables = [rows(one) for one in found[: _FITS[0].environments]]
     for fit in _FITS:
         told = found[: fit.environments]
-        tops = [_top(one, tables[one.environment], site, fit) for one in told]
+        tops = [_top(one, table, site, fit) for one, table in zip(told, tables, strict=False)]
         frame = _frame(report, found[len(told) :], site, fit)
         room = budget - _size([first, *tops, *frame])
         # Details take a third at least, unless that costs the last rows.
@@ -155,7 +155,7 @@ def _frame(report: Report, left_out: Sequence[EnvironmentDiff], site: Site, fit:
     elif not parts and not words.ordered(report):
         parts.append("**Nothing changes.**")
     parts.append(text(words.unchanged_line([name[:80] for name in same]), 2 * fit.words))
-    parts += [f"> {text(note, fit.words)}" for note in report.notes[: fit.rows]]
+    parts += [f"> note: {text(note, fit.words)}" for note in report.notes[: fit.rows]]
     where = f" · {_whole(site)}" if site.whole_report else ""
     parts.append(f"<sub>{text(words.compared(report), 2 * fit.words)}{where}</sub>")
     return parts
@@ -171,7 +171,8 @@ def _top(environment: EnvironmentDiff, table: Sequence[Row], site: Site, fit: Fi
     """What everybody reads of one environment."""
     text = site.dialect.text
     parts = [f"**{text(words.verdict(environment), max(200, fit.words))}**"]
-    errors = [*environment.head_errors, *environment.base_errors]
+    errors = [f"problem: {error}" for error in environment.head_errors]
+    errors += [f"in the base: {error}" for error in environment.base_errors]
     parts.append("\n".join(f"- {text(error, fit.words)}" for error in errors[: max(1, fit.findings)]))
     if table:
         parts.append(_table(environment, table, site, fit))
@@ -248,7 +249,7 @@ def _folds(environment: EnvironmentDiff, group: Sequence[Block], site: Site, mos
         _fold(Fold(_findings_title(environment), "findings"), others, [1] * len(others), quarter),
         _fold(
             Fold("how this was made", "notes"),
-            (f"- {site.dialect.text(note, most)}" for note in environment.notes),
+            (f"- note: {site.dialect.text(note, most)}" for note in environment.notes),
             [1] * len(environment.notes),
             quarter and quarter // 2,
         ),

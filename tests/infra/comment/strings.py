@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from infra.diff.report import ABSENT, EFFECTS, Change, EnvironmentDiff, FieldChange, Headline, Report
@@ -17,7 +18,7 @@ HOSTILE = (
     "</style>", "'", '"', "\u202e", "\u2028", "\u200b", "\ud800", "\x1b[2J", "\x00", "$$x$$", "$`x`$", "$7", "~5",
     "%3", "!9", "&2", "- [ ] task", "1. one", "# heading", "> quote", "---", "===", "&lt;b&gt;", "&#60;b&#62;", "\\",
     "*", "__", "{{ 7*7 }}", "{% raw %}", "\t", "    code", "::include{file=x}", "[[_TOC_]]", "→", "é", "漢字",
-    "🌈" * 20, "x" * 3_000,
+    "🌈" * 20, "x" * 700,
 )  # fmt: skip
 TEXTS = st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=12)), max_size=5).map("".join)
 VALUES = st.recursive(
@@ -111,4 +112,6 @@ ENVIRONMENTS = st.builds(
     after=TEXTS,
     notes=some(TEXTS, 1),
 )
-REPORTS = st.builds(Report, base=TEXTS, head=TEXTS, environments=some(ENVIRONMENTS), notes=some(TEXTS, 2))
+REPORTS = st.builds(Report, base=TEXTS, head=TEXTS, environments=some(ENVIRONMENTS, 2), notes=some(TEXTS, 2))
+WIDE = settings(phases=(Phase.generate,), suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example])
+"""For whole reports: to shrink one takes minutes and tells little, for the faults name the text."""

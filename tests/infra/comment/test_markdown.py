@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.comment import gitlab, markdown
@@ -14,7 +14,7 @@ from infra.diff.report import EnvironmentDiff, Headline, Report
 
 from .rendered import faults, tokens
 from .reports import finding, fleet, three_changes
-from .strings import HOSTILE, REPORTS, TEXTS
+from .strings import HOSTILE, REPORTS, TEXTS, WIDE
 
 GITHUBS_LIMIT = 65_536
 GITLABS_LIMIT = 1_000_000
@@ -90,7 +90,7 @@ def test_an_environment_that_cannot_be_read_comes_first_with_its_reasons() -> No
     report = three_changes()
     text = markdown.write(replace(report, environments=(*report.environments, broken)))
     assert text.index("prod: cannot be read, 1 problem") < text.index("staging: 3 changes")
-    assert "- stacks/Pulumi.prod.yaml:9 models: unknown key `x`" in text
+    assert "- problem: stacks/Pulumi.prod.yaml:9 models: unknown key `x`" in text
 
 
 def test_an_unknown_cost_is_said_and_no_zero() -> None:
@@ -150,11 +150,11 @@ def test_the_budget_of_gitlab_is_below_its_limit() -> None:
 
 
 def test_many_environments_with_many_risks_keep_their_counts_and_the_budget() -> None:
-    (one,) = fleet(300, alike=False).environments
-    report = Report("a", "b", tuple(replace(one, environment=f"env-{number}") for number in range(200)))
+    (one,) = fleet(60, alike=False).environments
+    report = Report("a", "b", tuple(replace(one, environment=f"env-{number}") for number in range(90)))
     text = markdown.write(report)
     assert len(text.encode()) <= BUDGET
-    assert "**env-0: 300 changes, 300 disruptive" in text
+    assert "**env-0: 60 changes, 60 disruptive" in text
     assert "more environments: " in text
 
 
@@ -172,7 +172,7 @@ def test_the_largest_texts_in_the_smallest_budget_keep_the_verdict_and_the_cost(
         assert "412 a month at most" in text
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(WIDE, max_examples=60)
 @given(REPORTS, st.sampled_from([SMALLEST, 20_000, BUDGET]))
 def test_whatever_a_report_holds_the_comment_keeps_its_form_and_its_budget(report: Report, budget: int) -> None:
     for write in (markdown.write, gitlab.write):
@@ -182,7 +182,7 @@ def test_whatever_a_report_holds_the_comment_keeps_its_form_and_its_budget(repor
         assert text.count("<!-- infra-diff") == 1
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(WIDE, max_examples=25)
 @given(REPORTS)
 def test_links_lead_to_the_heads_files_only(report: Report) -> None:
     assert faults(markdown.write(report, source_url=BLOB), links=True) == []
