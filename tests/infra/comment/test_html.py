@@ -21,8 +21,9 @@ from .strings import REPORTS, WIDE
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="chromium is not on PATH; make system installs it")
 TAGS = {
-    "html", "head", "meta", "title", "style", "body", "header", "main", "section", "footer", "h1", "h2", "p", "table", "thead",
-    "tbody", "tr", "th", "td", "ul", "li", "strong", "span", "code", "pre", "details", "summary", "div", "figure", "figcaption", "img",
+    "html", "head", "meta", "title", "style", "body", "header", "main", "section", "footer", "h1", "h2", "p", "table",
+    "thead", "tbody", "tr", "th", "td", "ul", "li", "strong", "span", "code", "pre", "details", "summary", "div",
+    "figure", "figcaption", "img",
 }  # fmt: skip
 ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name", "class", "id", "title", "src", "alt"}
 
@@ -60,9 +61,10 @@ def foreign(text: str) -> list[str]:
 def test_the_page_says_what_the_comment_says() -> None:
     words = " ".join(Page(html.write(three_changes())).words.split())
     order = [
-        "staging: 3 changes, 2 disruptive · + $412 a month at most", "pool a100-spot is replaced", "llama restarts", "chat route",
-        "cost a month: $1,204", "new warning image-without-digest", "58 objects: 3 changed", "nodeConfig.machineType: a2-highgpu-2g",
-        "Cost, line by line", "1 standing, 1 waived", "dev and prod: unchanged",
+        "staging: 3 changes, 2 disruptive · + $412 a month at most", "pool a100-spot is replaced", "llama restarts",
+        "chat route", "cost a month: $1,204", "new warning image-without-digest", "58 objects: 3 changed",
+        "nodeConfig.machineType: a2-highgpu-2g", "Cost, line by line", "1 standing, 1 waived",
+        "dev and prod: unchanged",
     ]  # fmt: skip
     assert [words.index(part) for part in order] == sorted(words.index(part) for part in order)
 
@@ -112,8 +114,9 @@ def test_a_fleet_that_changes_alike_is_a_small_page() -> None:
 def test_a_browser_shows_it_without_a_complaint(tmp_path: Path) -> None:
     evil = "</td><script>document.title='run'</script><img src=x onerror=document.title='run'>"
     report = three_changes()
-    hostile = EnvironmentDiff("evil", "changed", headlines=(Headline(f"A/{evil}", (), "added", evil, evil),),
-                              after=f"<svg xmlns='http://www.w3.org/2000/svg' onload=\"document.title='run'\"><text>{evil}</text></svg>")  # fmt: skip
+    picture = f"<svg xmlns='http://www.w3.org/2000/svg' onload=\"document.title='run'\"><text>{evil}</text></svg>"
+    headline = Headline(f"A/{evil}", (), "added", evil, evil)
+    hostile = EnvironmentDiff("evil", "changed", headlines=(headline,), after=picture)
     page = tmp_path / "diff.html"
     page.write_text(html.write(Report(report.base, report.head, (*report.environments, hostile))), encoding="utf-8")
     done = chromium("--dump-dom", page.as_uri())

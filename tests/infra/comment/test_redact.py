@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def fields_of(found: Report) -> list[FieldChange]:
     return [one for change in found.environments[0].changes for one in change.fields]
 
 
-FORMS = {
+FORMS: dict[str, Callable[[str], tuple[str, str, Any]]] = {
     "an entry of a Secret": lambda s: ("Secret production/hf", "data.token", s),
     "an entry whatever its name": lambda s: ("Secret production/hf", "stringData[colour]", s),
     "a Secret's data": lambda s: ("Secret production/hf", "data", {"a": s, "b": {"c": [s]}}),
