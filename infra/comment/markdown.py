@@ -203,12 +203,20 @@ def _what(row: Row, environment: EnvironmentDiff, site: Site, fit: Fit) -> str:
 
 def _new(environment: EnvironmentDiff, site: Site, fit: Fit) -> Iterator[str]:
     """New findings with what fixes them; nobody should have to unfold these."""
-    found = words.worst_first(environment.new)
-    for finding in found[: fit.findings]:
-        yield f"- {'❌' if finding.get('severity') == 'error' else '⚠️'} new {_finding(finding, site, fit.words)}"
+    found = words.alike(environment.new)
+    for finding, others in found[: fit.findings]:
+        mark = "❌" if finding.get("severity") == "error" else "⚠️"
+        yield f"- {mark} new {_finding(finding, site, fit.words)}{_others_too(others, site)}"
         yield from _remedies(finding, site, fit.words)
     if len(found) > fit.findings:
         yield f"- … {len(found) - fit.findings:,} more new findings: {_MORE}"
+
+
+def _others_too(others: Sequence[str], site: Site) -> str:
+    if not others:
+        return ""
+    names = words.listed([f"`{other[:100]}`" for other in others], 3)
+    return f" (the same rule of {len(others):,} more: {site.dialect.text(names, 400)})"
 
 
 def _finding(finding: Mapping[str, Any], site: Site, most: int) -> str:
@@ -330,9 +338,10 @@ def _findings_title(environment: EnvironmentDiff) -> str:
 def _others(environment: EnvironmentDiff, site: Site) -> Iterator[str]:
     """Findings that this change did not bring."""
     for kind in ("fixed", "standing", "waived"):
-        for finding in words.worst_first(getattr(environment, kind)):
+        for finding, others in words.alike(getattr(environment, kind)):
             until = words.waiver(finding)
-            yield f"- {kind}: {_finding(finding, site, 400)}{f' ({site.dialect.text(until, 200)})' if until else ''}"
+            told = f"- {kind}: {_finding(finding, site, 400)}{_others_too(others, site)}"
+            yield f"{told} ({site.dialect.text(until, 200)})" if until else told
 
 
 def _size(parts: Iterable[str]) -> int:

@@ -73,12 +73,14 @@ def _row(row: Row, environment: EnvironmentDiff, paint: Paint) -> Iterator[str]:
 
 
 def _findings(environment: EnvironmentDiff, paint: Paint) -> Iterator[str]:
-    for finding in words.worst_first(environment.new):
+    for finding, others in words.alike(environment.new):
         error = finding.get("severity") == "error"
         rule = paint(f"[{line(str(finding.get('rule', '')))}]", "red" if error else "yellow")
         where = " ".join(word for word in (words.place(finding), words.at(finding)) if word)
         message = _plain(str(finding.get("message", "")))
         yield f"  new {'error' if error else 'warning'} {rule} {_plain(where)}: {message}"
+        if others:
+            yield f"    the same rule of {len(others):,} more: {_plain(words.listed(others, 3))}"
         for remedy in tuple(finding.get("remedies") or ()):
             yield f"    fix: {_plain(str(remedy))}"
     known = [(kind, len(getattr(environment, kind))) for kind in ("standing", "waived")]

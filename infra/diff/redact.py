@@ -14,6 +14,7 @@ from typing import Any
 from components.errors import hands_over_secret, looks_secret, names_secret
 
 from .report import ABSENT, Change, EnvironmentDiff, FieldChange, Report
+from .shield import HIDDEN
 
 SECRET = "[secret]"
 """What stands for a value that is not shown."""
@@ -130,6 +131,8 @@ class _Cleaner:
     def _hidden(self, value: Any) -> Any:
         """`[secret]`, unless the value is nothing, a reference to a variable or a placeholder already."""
         text = str(value)
+        if text == HIDDEN:
+            return SECRET
         if not text or text.startswith("$(") or _PLACEHOLDER.fullmatch(text):
             return value
         self.found.add(text)
