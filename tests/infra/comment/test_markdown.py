@@ -93,6 +93,14 @@ def test_an_environment_that_cannot_be_read_comes_first_with_its_reasons() -> No
     assert "- problem: stacks/Pulumi.prod.yaml:9 models: unknown key `x`" in text
 
 
+def test_a_rule_that_finds_the_same_of_many_is_one_line() -> None:
+    found = tuple(finding("memory-does-not-fit", f"models.m{number}", "too large") for number in range(500))
+    text = markdown.write(Report("a", "b", (EnvironmentDiff("dev", "changed", new=found, rules_held=3),)))
+    assert "(the same rule of 499 more: `models.m1`, `models.m2`, `models.m3` and 496 more)" in text
+    assert text.count("memory-does-not-fit") == 1
+    assert "500 new warnings" in text
+
+
 def test_an_unknown_cost_is_said_and_no_zero() -> None:
     report = three_changes()
     (staging,) = (one for one in report.environments if one.environment == "staging")
