@@ -137,7 +137,7 @@ def _means_of_many(headlines: Sequence[Headline]) -> str:
     """What users notice of each; where that differs, what most of them do."""
     told = Counter(_without(one.means, _kind_and_name(one.component)[1]) for one in headlines)
     means, count = told.most_common(1)[0]
-    means = means.replace(_OWN, "it")
+    means = means.replace(f"`{_OWN}`", "it").replace(_OWN, "it")
     if count == len(headlines):
         return f"each: {means}" if means else ""
     return f"{count:,} of them: {means or 'nothing'}; the others differ, see the details"

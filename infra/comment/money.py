@@ -37,6 +37,10 @@ def band(total: Mapping[str, Any] | None) -> str:
     if total is None:
         return "nothing"
     low, high = total.get("min_usd"), total.get("max_usd")
+    known = total.get("known_max_usd")
+    if high is None and known is not None:
+        # What has no upper bound, or no price, comes on top.
+        return f"{dollars(low)} – {dollars(known)} and more"  # noqa: RUF001 - as print has it
     if low == high:
         return dollars(low)
     return f"{dollars(low)} – {dollars(high)}"  # noqa: RUF001 - as print has it
@@ -85,11 +89,17 @@ def lines(cost: Mapping[str, Any] | None) -> Iterator[tuple[str, str, str, str, 
     for one in _by_size((cost or {}).get("lines") or ()):
         yield (
             str(one.get("at", "")),
-            str(one.get("what", "")),
+            _what(one),
             _side(one.get("before")),
             _side(one.get("after")),
             difference(one.get("max_usd")),
         )
+
+
+def _what(one: Mapping[str, Any]) -> str:
+    """What is paid for, before and after where that differs."""
+    names = [str((one.get(side) or {}).get("what") or "") for side in ("before", "after")]
+    return " → ".join(dict.fromkeys(name for name in names if name)) or str(one.get("what", ""))
 
 
 def _side(priced: Mapping[str, Any] | None) -> str:
@@ -105,9 +115,14 @@ def _by_size(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _causes(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    moved = [one for one in _by_size(found) if one.get("max_usd") is None or abs(one["max_usd"]) >= _CENT]
-    words = [f"`{one.get('at')}` {_at_most(one.get('max_usd'))}" for one in moved[:_LISTED]]
-    return [*words, f"{len(moved) - _LISTED:,} more lines"] if len(moved) > _LISTED else words
+    totals: dict[str, float | None] = {}
+    for one in found:
+        before, more = totals.get(str(one.get("at")), 0.0), one.get("max_usd")
+        totals[str(one.get("at"))] = None if before is None or more is None else before + more
+    moved = _by_size([{"at": at, "max_usd": amount} for at, amount in totals.items()])
+    moved = [one for one in moved if one["max_usd"] is None or abs(one["max_usd"]) >= _CENT]
+    words = [f"`{one['at']}` {_at_most(one['max_usd'])}" for one in moved[:_LISTED]]
+    return [*words, f"{len(moved) - _LISTED:,} more places"] if len(moved) > _LISTED else words
 
 
 def _at_most(amount: float | None) -> str:
