@@ -1,0 +1,205 @@
+"""The pods of a snapshot: how many, how they are exchanged, how long they take to start, who sends them requests."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, floor
+from typing import Any, NamedTuple
+
+from components.catalog.object_fields import default_of
+from components.errors import dotted
+from components.plan import Item, Part, Plan
+from components.proofs.index import Index
+from components.proofs.scheduler import Verdict
+from components.proofs.workload import has_labels
+
+from ..overview import track_name
+from .pair import component_of
+from .snapshot import Resource, Snapshot
+
+CONTROLLERS = ("Deployment", "StatefulSet", "LeaderWorkerSet", "DaemonSet")
+"""Kinds whose pods run on."""
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Band(NamedTuple):
+    """At least and at most; `None` at most where nobody knows."""
+
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a controller exchanges its pods.
+
+    Attributes:
+        surge: pods it makes beside the old ones.
+        unavailable: pods it takes away before the new ones are ready; all of them with `Recreate`.
+        recreate: whether all go before the first comes.
+    """
+
+    surge: int
+    unavailable: int
+    recreate: bool = False
+
+
+class Pods:
+    """What is looked up of one snapshot's pods; everything is worked out when it is first asked for."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    def replicas(self, resource: Resource) -> Band:
+        """How many pods, or groups of a LeaderWorkerSet, a controller has."""
+        fixed = resource.properties.get("spec", _NOTHING).get("replicas", 1)
+        scaled = self._scales.get((resource.namespace, resource.kind, resource.name))
+        return scaled or Band(fixed, fixed)
+
+    def rollout(self, resource: Resource, replicas: int) -> Rollout:
+        """How it exchanges that many pods."""
+        spec = resource.properties.get("spec", _NOTHING)
+        match resource.kind:
+            case "LeaderWorkerSet":
+                place, given = "spec.rolloutStrategy.rollingUpdateConfiguration", spec.get("rolloutStrategy", _NOTHING)
+                rolling = given.get("rollingUpdateConfiguration", _NOTHING)
+            case "Deployment":
+                place, given = "spec.strategy.rollingUpdate", spec.get("strategy", _NOTHING)
+                if given.get("type") == "Recreate":
+                    return Rollout(0, replicas, recreate=True)
+                rolling = given.get("rollingUpdate", _NOTHING)
+            case _:
+                # A StatefulSet's pods go one by one; a DaemonSet's too unless it says otherwise.
+                rolling, place = spec.get("updateStrategy", _NOTHING).get("rollingUpdate", _NOTHING), "spec"
+        surge = rolling.get("maxSurge", next(iter(default_of(resource.kind, f"{place}.maxSurge")), 0))
+        absent = rolling.get("maxUnavailable", next(iter(default_of(resource.kind, f"{place}.maxUnavailable")), 1))
+        made, taken = _share(surge, replicas, up=True), _share(absent, replicas, up=False)
+        # Both zero would never move; Kubernetes takes one away then (pkg/controller/deployment/util, ResolveFenceposts).
+        return Rollout(made, taken or (0 if made else 1))
+
+    def start(self, resource: Resource) -> Band | None:
+        """Seconds that one of its pods takes to start; `None` when nobody knows."""
+        track = track_name(resource.role)
+        return self._starts.get(f"{dotted(resource.at)}{f'/{track}' if track else ''}")
+
+    def leads_to(self, resource: Resource) -> list[Resource]:
+        """The Services of its namespace that send requests to its pods."""
+        labels = pod_labels(resource)
+        return [one for one in self._services.get(resource.namespace, ()) if has_labels(labels, selector(one))]
+
+    def is_standby(self, resource: Resource) -> bool:
+        """Whether its component has a Service, and it leads past these pods."""
+        mine = component_of(resource)
+        own = [one for one in self._services.get(resource.namespace, ()) if component_of(one) == mine]
+        return bool(own) and not any(has_labels(pod_labels(resource), selector(one)) for one in own)
+
+    def beside(self, resource: Resource) -> list[Resource]:
+        """The other controllers whose pods answer the same Service's requests."""
+        services = self.leads_to(resource)
+        return [
+            one
+            for one in self._controllers.get(resource.namespace, ())
+            if one.key != resource.key and any(has_labels(pod_labels(one), selector(service)) for service in services)
+        ]
+
+    def controllers(self, namespace: str) -> Sequence[Resource]:
+        """What makes pods in a namespace."""
+        return self._controllers.get(namespace, ())
+
+    def on_pool(self, pool: str) -> list[Verdict]:
+        """What the scheduler makes of the pods that can land on a pool."""
+        return [one for one in self._verdicts if any(node.pool == pool for node in one.fits)]
+
+    @cached_property
+    def by_key(self) -> Mapping[str, Resource]:
+        """Every resource by its key."""
+        return {one.key: one for one in self.snapshot.resources}
+
+    @cached_property
+    def _scales(self) -> Mapping[tuple[str, str, str], Band]:
+        found: dict[tuple[str, str, str], Band] = {}
+        for one in self.snapshot.resources:
+            if one.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
+                spec = one.properties.get("spec", _NOTHING)
+                target = spec.get("scaleTargetRef", _NOTHING)
+                bounds = scale_bounds(one)
+                found[one.namespace, target.get("kind", "Deployment"), target.get("name", "")] = bounds
+        return found
+
+    @cached_property
+    def _starts(self) -> Mapping[str, Band]:
+        return {
+            str(one.get("at")): Band(one["cold_start"]["min_seconds"], one["cold_start"]["max_seconds"])
+            for one in self.snapshot.footprints or ()
+            if "cold_start" in one
+        }
+
+    @cached_property
+    def _services(self) -> Mapping[str, Sequence[Resource]]:
+        found: dict[str, list[Resource]] = defaultdict(list)
+        for one in self.snapshot.resources:
+            if one.kind == "Service" and selector(one):
+                found[one.namespace].append(one)
+        return found
+
+    @cached_property
+    def _controllers(self) -> Mapping[str, Sequence[Resource]]:
+        found: dict[str, list[Resource]] = defaultdict(list)
+        for one in self.snapshot.resources:
+            if one.kind in CONTROLLERS:
+                found[one.namespace].append(one)
+        return found
+
+    @cached_property
+    def _verdicts(self) -> tuple[Verdict, ...]:
+        parts: dict[str, list[Resource]] = defaultdict(list)
+        for one in self.snapshot.resources:
+            if one.kind in (*CONTROLLERS, "HorizontalPodAutoscaler", "ScaledObject"):
+                parts[one.component or one.key].append(one)
+        plan = Plan(
+            self.snapshot.environment,
+            tuple(_part(name, members) for name, members in parts.items()),
+            nodes=self.snapshot.nodes,
+        )
+        return Index(plan).scheduler.verdicts
+
+
+def scale_bounds(resource: Resource) -> Band:
+    """The fewest and most replicas that an autoscaler sets."""
+    spec = resource.properties.get("spec", _NOTHING)
+    if resource.kind == "ScaledObject":
+        # KEDA's own defaults (kedacore/keda@v2.21.0 apis/keda/v1alpha1/scaledobject_types.go).
+        return Band(spec.get("minReplicaCount", 0), spec.get("maxReplicaCount", 100))
+    return Band(spec.get("minReplicas", 1), spec.get("maxReplicas", 1))
+
+
+def pod_labels(resource: Resource) -> Mapping[str, str]:
+    """The labels of a controller's pods, those of a group's leader."""
+    spec = resource.properties.get("spec", _NOTHING)
+    group = spec.get("leaderWorkerTemplate", _NOTHING)
+    template = group.get("leaderTemplate") or group.get("workerTemplate") or spec.get("template") or _NOTHING
+    labels: Mapping[str, str] = template.get("metadata", _NOTHING).get("labels") or _NOTHING
+    return labels
+
+
+def selector(service: Resource) -> Mapping[str, str]:
+    """The labels by which a Service finds its pods."""
+    found: Mapping[str, str] = service.properties.get("spec", _NOTHING).get("selector") or _NOTHING
+    return found
+
+
+def _part(name: str, members: Sequence[Resource]) -> Part:
+    kind, _, own = name.partition("/")
+    items = tuple(Item(one.key, one.type, one.name, one.properties) for one in members)
+    return Part(kind, own, items, path=members[0].at)
+
+
+def _share(amount: int | str, whole: int, *, up: bool) -> int:
+    """A number of pods, or a percentage of them: rounded up for what is made, down for what goes."""
+    if isinstance(amount, int):
+        return amount
+    share = float(amount.rstrip("%")) * whole / 100
+    return ceil(share) if up else floor(share)

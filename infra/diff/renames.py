@@ -1,0 +1,42 @@
+"""Resources that go under one name and come under another with the same content."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .snapshot import Resource
+
+
+def renames(gone: Iterable[Resource], new: Iterable[Resource]) -> dict[str, Resource]:
+    """For each new resource that is an old one under another name or in another namespace, the old one, by new key.
+
+    Contents are the same when they are the same text once the resource's own name, its component's and its namespace
+    are taken out of it: these stand in labels, selectors and references all over.
+    """
+    candidates: dict[str, list[Resource]] = defaultdict(list)
+    for one in gone:
+        candidates[_content(one)].append(one)
+    found: dict[str, Resource] = {}
+    for one in new if candidates else ():
+        if same := candidates.get(_content(one)):
+            found[one.key] = same.pop(0)
+    return found
+
+
+def _content(resource: Resource) -> str:
+    name, component = resource.name, resource.component.rpartition("/")[2] or resource.name
+    words = sorted({word for word in (name, component, resource.namespace) if word}, key=lambda word: -len(word))
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, str):
+            for word in words:
+                value = value.replace(word, "\0")
+            return value
+        if isinstance(value, Mapping):
+            return {bare(key): bare(inner) for key, inner in value.items()}
+        return [bare(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+    return f"{resource.kind}\0{json.dumps(bare(resource.properties), sort_keys=True, default=str)}"

@@ -1,0 +1,66 @@
+"""Which share of requests a change of a route moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .pair import Pair
+from .snapshot import Resource
+
+_NOTHING: Mapping[str, Any] = {}
+_WHOLE = 100
+
+
+class Share(NamedTuple):
+    """What one destination of a rule gets, in percent."""
+
+    rule: int
+    to: str
+    before: float
+    after: float
+
+
+def shares(pair: Pair) -> list[Share]:
+    """The destinations whose share of a rule's requests changes; rules are paired by their position."""
+    if pair.before is None or pair.after is None:
+        return []
+    old, new = list(_rules(pair.before)), list(_rules(pair.after))
+    return [
+        Share(number, to, before.get(to, 0), after.get(to, 0))
+        for number, (before, after) in enumerate(zip(old, new, strict=False))
+        for to in dict.fromkeys((*after, *before))
+        if before.get(to, 0) != after.get(to, 0)
+    ]
+
+
+def moved_shares(pair: Pair) -> str:
+    """`10 % of requests move to canary`; empty where no share changes."""
+    found = [one for one in shares(pair) if one.after > one.before]
+    return "; ".join(f"{percent(one.after - one.before)} of requests move to {one.to}" for one in found)
+
+
+def percent(share: float) -> str:
+    """`25 %`."""
+    return f"{round(share, 1):g} %"
+
+
+def _rules(route: Resource) -> Iterator[Mapping[str, float]]:
+    spec = route.properties.get("spec", _NOTHING)
+    if route.kind == "VirtualService":
+        for rule in spec.get("http", ()):
+            yield _weighed(rule.get("route", ()), lambda one: one.get("destination", _NOTHING))
+    elif route.kind == "HTTPRoute":
+        for rule in spec.get("rules", ()):
+            yield _weighed(rule.get("backendRefs", ()), lambda one: one)
+
+
+def _weighed(destinations: Sequence[Mapping[str, Any]], of: Any) -> Mapping[str, float]:
+    default = _WHOLE if len(destinations) == 1 else 1
+    weights: dict[str, float] = {}
+    for one in destinations:
+        target = of(one)
+        name = str(target.get("subset") or target.get("name") or target.get("host", ""))
+        weights[name] = weights.get(name, 0) + one.get("weight", default)
+    total = sum(weights.values())
+    return {name: weight * _WHOLE / total for name, weight in weights.items()} if total else weights
