@@ -59,7 +59,7 @@ class Content(Mapping[str, Any]):
         """
         if self._data is None:
             try:
-                self._data = _masked(read_manifest(self._text))
+                self._data = masked(read_manifest(self._text))
             except ManifestError as error:
                 raise FolderError(f"{self._path}:{error.line}  {error}") from None
         return self._data
@@ -235,7 +235,7 @@ def _object(data: dict[str, Any]) -> Resource:
     namespace = metadata.get("namespace", "")
     if not isinstance(namespace, str):
         raise ManifestError(1, "has a metadata.namespace that is not text; put it in quotes")
-    return _resource(object_token(data["apiVersion"], data["kind"]), namespace, metadata["name"], _masked(data))
+    return _resource(object_token(data["apiVersion"], data["kind"]), namespace, metadata["name"], masked(data))
 
 
 def _chart(data: dict[str, Any]) -> Resource:
@@ -296,7 +296,7 @@ def _secrets(texts: Mapping[str, str | bytes]) -> dict[str, Any]:
     return found
 
 
-def _masked(data: dict[str, Any]) -> dict[str, Any]:
+def masked(data: dict[str, Any]) -> dict[str, Any]:
     """An object without the values of a Secret; placeholders are none."""
     if data.get("kind") != "Secret":
         return data

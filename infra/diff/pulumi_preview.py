@@ -1,13 +1,13 @@
 """What `pulumi preview --json` printed: the state Pulumi knows against what the program wants now.
 
-The format is pulumi/pulumi pkg/display/json.go, `PreviewDigest`. Resources that stay as they are are most often left out.
+The format is pulumi/pulumi pkg/display/json.go, `PreviewDigest`. Resources that stay as they are, are mostly left out.
 Secrets are `[secret]` there, and stay that.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,10 @@ from typing import Any
 from components.plan import TYPE_PREFIX
 
 from ..environments import UsageError
+from .classify import Ruling
 from .identity import resource_key
+from .pair import Pair
+from .report import Effect
 from .snapshot import Resource, Snapshot
 
 MAX_BYTES = 256_000_000
@@ -24,9 +27,25 @@ _AGAIN = "make it again with `pulumi preview --json > FILE`"
 _BEFORE = {"same", "update", "delete", "replace", "create-replacement", "discard"}
 _AFTER = {"same", "update", "create", "replace", "create-replacement", "import", "import-replacement"}
 _REPLACED = {"replace", "create-replacement"}
+_SOURCE = "pulumi preview"
 _NO_RESOURCE = ("pulumi:", TYPE_PREFIX)
 _BRIDGE = "__defaults"
 """What providers that are made of Terraform's add to inputs, for themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the provider does to a resource.
+
+    Attributes:
+        replaces: whether it makes it anew; otherwise it updates it in place.
+        because: paths that make it do so.
+        paths: paths of everything that differs.
+    """
+
+    replaces: bool
+    because: tuple[str, ...]
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +56,14 @@ class Preview:
         environment: the stack.
         base: what Pulumi's state has, of the resources that the file tells of.
         head: what the program wants, of these.
-        replaced: paths that make the provider replace a resource, by the resource's key.
-        kept: keys of resources that the provider updates in place.
+        steps: what the provider does to a resource that is there and stays, by the resource's key.
         notes: what a reader must know of it.
     """
 
     environment: str
     base: Snapshot
     head: Snapshot
-    replaced: Mapping[str, tuple[str, ...]]
-    kept: frozenset[str]
+    steps: Mapping[str, Step]
     notes: tuple[str, ...] = ()
 
 
@@ -60,8 +77,7 @@ def read_preview(path: Path) -> Preview:
     digest = _digest(path)
     before: list[Resource] = []
     after: list[Resource] = []
-    replaced: dict[str, tuple[str, ...]] = {}
-    kept: set[str] = set()
+    steps: dict[str, Step] = {}
     stacks: dict[str, None] = {}
     for number, step in enumerate(digest["steps"]):
         operation, urn = step.get("op"), step.get("urn")
@@ -74,10 +90,10 @@ def read_preview(path: Path) -> Preview:
         for wanted, state, found in ((_BEFORE, "oldState", before), (_AFTER, "newState", after)):
             if operation in wanted and isinstance(step.get(state), Mapping):
                 found.append(_resource(token, step[state]))
-        if operation in _REPLACED and after:
-            replaced[after[-1].key] = _reasons(step)
-        elif operation == "update" and after:
-            kept.add(after[-1].key)
+        if operation in (*_REPLACED, "update") and after:
+            detailed = step.get("detailedDiff")
+            paths = tuple(detailed) if isinstance(detailed, Mapping) else ()
+            steps[after[-1].key] = Step(operation in _REPLACED, _reasons(step), paths)
     if len(stacks) != 1:
         listed = ", ".join(stacks) or "none"
         raise UsageError(f"{path}: tells of {len(stacks)} stacks ({listed}), and one is needed; {_AGAIN}")
@@ -86,8 +102,7 @@ def read_preview(path: Path) -> Preview:
         environment=name,
         base=Snapshot(name, tuple(before)),
         head=Snapshot(name, tuple(after)),
-        replaced=replaced,
-        kept=frozenset(kept),
+        steps=steps,
         notes=tuple(_notes(digest)),
     )
 
@@ -121,6 +136,41 @@ def completed(preview: Preview, planned: Snapshot) -> Preview:
         ),
         head=replace(planned, resources=tuple(head), findings=None, waived=None, rules_held=None, cost=None),
     )
+
+
+def overruled(pairs: Sequence[Pair], preview: Preview) -> list[Pair]:
+    """What differs, with what the provider says it does instead of what our table of rules does.
+
+    A change that cannot be seen in the file, such as a secret's, is added.
+    """
+    told = [_overruled(pair, preview.steps.get(pair.resource.key)) for pair in pairs]
+    seen = {pair.resource.key for pair in pairs}
+    before = {one.key: one for one in preview.base.resources}
+    after = {one.key: one for one in preview.head.resources}
+    for key, step in preview.steps.items():
+        if key in seen or key not in before or key not in after:
+            continue
+        paths = ", ".join(step.because or step.paths) or "what Pulumi does not tell"
+        if step.replaces:
+            ruling = Ruling("replace", "replaced", f"the provider makes it anew because of {paths}", _SOURCE)
+        else:
+            ruling = Ruling("update", "harmless", f"the provider updates {paths}, whose values are not shown", _SOURCE)
+        told.append(Pair(before[key], after[key], (), ruling))
+    return told
+
+
+def _overruled(pair: Pair, step: Step | None) -> Pair:
+    if step is None or pair.before is None or pair.after is None or pair.ruling.action == "rename":
+        return pair
+    if step.replaces and pair.ruling.action != "replace":
+        because = ", ".join(step.because) or "what it does not tell"
+        return replace(
+            pair, ruling=Ruling("replace", "replaced", f"the provider makes it anew because of {because}", _SOURCE)
+        )
+    if not step.replaces and pair.ruling.action == "replace":
+        effect: Effect = "restarted" if any("template" in path for path in step.paths) else "harmless"
+        return replace(pair, ruling=Ruling("update", effect, "the provider updates it in place", _SOURCE))
+    return pair
 
 
 def _digest(path: Path) -> dict[str, Any]:

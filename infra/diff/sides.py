@@ -64,6 +64,26 @@ def read_sides(base: Source, head: Source, wanted: Sequence[str], today: date) -
         return _read(base, head, wanted, today, temporary)
 
 
+def read_side(source: Source, wanted: Sequence[str], today: date, temporary: ExitStack) -> tuple[Side, _Found]:
+    """One side alone, and its environments.
+
+    Args:
+        source: which.
+        wanted: environments; empty for all.
+        today: the day waivers are judged by.
+        temporary: what is needed until it closes.
+
+    Raises:
+        UsageError: for an environment it does not have, and when its stack files cannot be found.
+    """
+    side = source if isinstance(source, Rendered) else Checkout(source, temporary)
+    if isinstance(side, Checkout) and side.errors:
+        raise UsageError("\n".join(side.errors))
+    names = pick(side.trees if isinstance(side, Rendered) else side.environments, wanted)
+    (found,), _ = _found([(side, names)], today)
+    return side, found
+
+
 def read_environments(checkout: Checkout, names: Iterable[str], today: date) -> dict[str, Snapshot]:
     """Environments planned by the code that runs now; one that cannot be read has its errors."""
     found: dict[str, Snapshot] = {}
@@ -98,7 +118,7 @@ def adopted(base: Snapshot | None, head: Snapshot | None) -> Pair:
 
 
 def _named_by(one: Snapshot, other: Snapshot) -> Snapshot:
-    if not one.resources or one.resources[0].component or all(resource.component for resource in one.resources):
+    if all(resource.component for resource in one.resources):
         return one
     known = {resource.key: resource for resource in other.resources if resource.component}
     resources = tuple(
@@ -145,7 +165,7 @@ def _single_name(folder: Rendered, names: Iterable[str], wanted: Sequence[str]) 
 
 
 def _read(base: Source, head: Source, wanted: Sequence[str], today: date, temporary: ExitStack) -> Sides:
-    opened = [_opened(source, temporary) for source in (base, head)]
+    opened = [source if isinstance(source, Rendered) else Checkout(source, temporary) for source in (base, head)]
     checkouts = [side for side in opened if isinstance(side, Checkout)]
     if all(side.errors for side in checkouts):
         raise UsageError("\n".join(dict.fromkeys(line for side in checkouts for line in side.errors)))
@@ -166,29 +186,33 @@ def _read(base: Source, head: Source, wanted: Sequence[str], today: date, tempor
     return Sides(base.name, head.name, pairs, tuple(notes))
 
 
-def _opened(source: Source, temporary: ExitStack) -> Side:
-    return source if isinstance(source, Rendered) else Checkout(source, temporary)
-
-
 def _planned(sides: Sequence[Side], names: Sequence[str], today: date) -> tuple[_Found, _Found]:
     """All environments of both sides; code of their own works while ours does."""
     base, head = sides
-    both = isinstance(base, Checkout) and isinstance(head, Checkout)
-    same = {
-        name for name in names if isinstance(base, Checkout) and isinstance(head, Checkout) and base.is_same(head, name)
-    }
-    found: list[_Found] = [{}, {}]
+    same: set[str] = set()
+    if isinstance(base, Checkout) and isinstance(head, Checkout):
+        same = {name for name in names if base.is_same(head, name)}
+    (before, after), by_files = _found([(base, [name for name in names if name not in same]), (head, names)], today)
+    before |= {name: after[name] for name in same}
+    if by_files or isinstance(base, Rendered) or isinstance(head, Rendered):
+        before, after = ({name: as_rendered(one) for name, one in some.items()} for some in (before, after))
+    return before, after
+
+
+def _found(wanted: Sequence[tuple[Side, Sequence[str]]], today: date) -> tuple[list[_Found], bool]:
+    """Some environments of some sides, and whether any were read from files that its own code rendered."""
+    found: list[_Found] = [{} for _ in wanted]
+    sides = [side for side, _ in wanted]
     with ExitStack() as running:
         own: dict[int, Isolated] = {}
         jobs: list[_Job] = []
-        for position, side in enumerate(sides):
-            mine = [name for name in names if position == 1 or name not in same]
+        for position, (side, names) in enumerate(wanted):
             if isinstance(side, Rendered):
-                found[position] = {name: read_folder(side.trees[name], name) for name in mine if name in side.trees}
+                found[position] = {name: read_folder(side.trees[name], name) for name in names if name in side.trees}
                 continue
-            there = [name for name in mine if name in side.environments]
+            there = [name for name in names if name in side.environments]
             if side.errors:
-                found[position] = {name: Snapshot(name, errors=side.errors) for name in mine}
+                found[position] = {name: Snapshot(name, errors=side.errors) for name in names}
             elif side.runs_here:
                 jobs += [(position, name) for name in there]
             elif there:
@@ -197,12 +221,7 @@ def _planned(sides: Sequence[Side], names: Sequence[str], today: date) -> tuple[
             found[position][name] = snapshot
         for position, isolated in own.items():
             found[position] = isolated.snapshots()
-    by_files = not both or any(isolated.is_rendered for isolated in own.values())
-    before, after = found
-    before.update({name: after[name] for name in same})
-    if by_files:
-        before, after = ({name: as_rendered(one) for name, one in some.items()} for some in (before, after))
-    return before, after
+        return found, any(isolated.is_rendered for isolated in own.values())
 
 
 def _in_two(sides: Sequence[Side], jobs: Sequence[_Job], today: date) -> list[tuple[_Job, Snapshot]]:
