@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .diff.report import Report
 
 Format = Literal["text", "markdown", "gitlab", "json", "sarif", "html"]
+_DRAWN = ("html", "json")
+"""The formats that hold the environment's picture."""
 FORMAT = 1
 """The form of what `infra snapshot` prints; only a change that an older reader would misunderstand raises it."""
 
@@ -63,19 +65,20 @@ def diff(  # noqa: PLR0917 - typer calls it by name
     with 2 for bad input, and when HEAD cannot be read: the rest is shown then too.
     """
     from .diff import comparison  # noqa: PLC0415 - only this command needs what it needs
+    from .diff.sides import How  # noqa: PLC0415
 
-    day = today or datetime.now(tz=UTC).date()
+    how = How(today or datetime.now(tz=UTC).date(), picture=style in _DRAWN)
     if live and preview:
         raise UsageError("give --live or --preview, not both")
     if head is not None and (live or preview):
         other = "the cluster" if live else "the preview"
         raise UsageError(f"got {base} and {head}; {other} is what is compared with, so give one revision at most")
     if preview:
-        report = comparison.compare_preview(preview, base, environments or [], day)
+        report = comparison.compare_preview(preview, base, environments or [], how)
     elif live:
-        report = comparison.compare_cluster(base or ".", environments or [], day)
+        report = comparison.compare_cluster(base or ".", environments or [], how)
     else:
-        report = comparison.compare_revisions(base or "HEAD", head or ".", environments or [], day)
+        report = comparison.compare_revisions(base or "HEAD", head or ".", environments or [], how)
     text = _written(report, style)
     if output is None:
         say(text.removesuffix("\n"))
@@ -103,9 +106,9 @@ def snapshot(environments: Environments = None, today: Today = None) -> int:
     Exits with 0 when all could be read, 2 when one could not; its errors are in the JSON.
     """
     from .diff.serial import to_json  # noqa: PLC0415 - only this command
-    from .diff.sides import read_project  # noqa: PLC0415
+    from .diff.sides import How, read_project  # noqa: PLC0415
 
-    found = read_project(environments or [], today or datetime.now(tz=UTC).date())
+    found = read_project(environments or [], How(today or datetime.now(tz=UTC).date()))
     say(json.dumps({"format": FORMAT, "environments": [to_json(one) for one in found]}, separators=(",", ":")))
     return BAD_INPUT if any(one.errors for one in found) else PROVED
 

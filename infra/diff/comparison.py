@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import date
 from pathlib import Path
 
 from components.errors import ConfigError
@@ -18,33 +17,33 @@ from .live import access_of, live_and_planned
 from .pulumi_preview import completed, overruled, read_preview
 from .report import EnvironmentDiff, Report
 from .revisions import WORKING_TREE, Rendered, resolve
-from .sides import Sides, read_side, read_sides
+from .sides import How, Sides, read_side, read_sides
 from .snapshot import Snapshot
 
 
-def compare_revisions(base: str, head: str, environments: Sequence[str], today: date) -> Report:
+def compare_revisions(base: str, head: str, environments: Sequence[str], how: How) -> Report:
     """Compare two revisions, folders, or one of each.
 
     Args:
         base: as `revisions.resolve` takes it.
         head: the same.
         environments: which; empty for all.
-        today: the day waivers are judged by.
+        how: how to read them.
 
     Raises:
         UsageError: for what cannot be meant, and when nothing of either side can be read.
     """
-    return report_of(read_sides(resolve(base), resolve(head), environments, today))
+    return report_of(read_sides(resolve(base), resolve(head), environments, how))
 
 
-def compare_preview(file: Path, head: str | None, environments: Sequence[str], today: date) -> Report:
+def compare_preview(file: Path, head: str | None, environments: Sequence[str], how: How) -> Report:
     """What `pulumi preview --json` printed, as a report.
 
     Args:
         file: what it printed.
         head: the revision it was made of; says where things stand. `None`: the files as they are.
         environments: at most the preview's own.
-        today: the day waivers are judged by.
+        how: how to read them.
 
     Raises:
         UsageError: when the file cannot be meant.
@@ -58,7 +57,7 @@ def compare_preview(file: Path, head: str | None, environments: Sequence[str], t
     if head is not None or find_root():
         with ExitStack() as temporary:
             try:
-                planned = read_side(resolve(head or WORKING_TREE), [name], today, temporary)[1].get(name)
+                planned = read_side(resolve(head or WORKING_TREE), [name], how, temporary)[1].get(name)
             except UsageError:
                 if head is not None:
                     raise
@@ -70,13 +69,13 @@ def compare_preview(file: Path, head: str | None, environments: Sequence[str], t
     return Report("Pulumi's state", f"pulumi preview of {name}", (found,), tuple(notes))
 
 
-def compare_cluster(head: str, environments: Sequence[str], today: date) -> Report:
+def compare_cluster(head: str, environments: Sequence[str], how: How) -> Report:
     """What the cluster has, against what the files plan.
 
     Args:
         head: what the cluster is compared with.
         environments: which; empty for all. Each is looked for in its own cluster.
-        today: the day waivers are judged by.
+        how: how to read them.
 
     Raises:
         UsageError: when no cluster can be reached.
@@ -87,7 +86,7 @@ def compare_cluster(head: str, environments: Sequence[str], today: date) -> Repo
     found: list[EnvironmentDiff] = []
     refusals: list[str] = []
     with ExitStack() as temporary:
-        side, planned = read_side(source, environments, today, temporary)
+        side, planned = read_side(source, environments, how, temporary)
         assert isinstance(side, Checkout)  # noqa: S101 - only a rendered folder is none
         for name, snapshot in planned.items():
             base: Snapshot | None = None

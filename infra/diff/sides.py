@@ -30,6 +30,19 @@ _PROCESSES = 2
 
 
 @dataclass(frozen=True, slots=True)
+class How:
+    """How environments are read.
+
+    Attributes:
+        today: the day waivers are judged by.
+        picture: whether they are drawn, which takes as long as planning them.
+    """
+
+    today: date
+    picture: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Sides:
     """What is compared.
 
@@ -46,14 +59,14 @@ class Sides:
     notes: tuple[str, ...] = ()
 
 
-def read_sides(base: Source, head: Source, wanted: Sequence[str], today: date) -> Sides:
+def read_sides(base: Source, head: Source, wanted: Sequence[str], how: How) -> Sides:
     """Both sides of a diff.
 
     Args:
         base: what to compare with.
         head: what to compare.
         wanted: environments; empty for all.
-        today: the day waivers are judged by.
+        how: how to read them.
 
     Raises:
         UsageError: for an environment that neither side has, and when nothing of either side can be read.
@@ -61,16 +74,16 @@ def read_sides(base: Source, head: Source, wanted: Sequence[str], today: date) -
     if isinstance(base, Rendered) and isinstance(head, Rendered):
         return _folders(base, head, wanted)
     with ExitStack() as temporary:
-        return _read(base, head, wanted, today, temporary)
+        return _read(base, head, wanted, how, temporary)
 
 
-def read_side(source: Source, wanted: Sequence[str], today: date, temporary: ExitStack) -> tuple[Side, _Found]:
+def read_side(source: Source, wanted: Sequence[str], how: How, temporary: ExitStack) -> tuple[Side, _Found]:
     """One side alone, and its environments.
 
     Args:
         source: which.
         wanted: environments; empty for all.
-        today: the day waivers are judged by.
+        how: how to read them.
         temporary: what is needed until it closes.
 
     Raises:
@@ -80,11 +93,11 @@ def read_side(source: Source, wanted: Sequence[str], today: date, temporary: Exi
     if isinstance(side, Checkout) and side.errors:
         raise UsageError("\n".join(side.errors))
     names = pick(side.trees if isinstance(side, Rendered) else side.environments, wanted)
-    (found,), _ = _found([(side, names)], today)
+    (found,), _ = _found([(side, names)], how)
     return side, found
 
 
-def read_environments(checkout: Checkout, names: Iterable[str], today: date) -> dict[str, Snapshot]:
+def read_environments(checkout: Checkout, names: Iterable[str], how: How) -> dict[str, Snapshot]:
     """Environments planned by the code that runs now; one that cannot be read has its errors."""
     found: dict[str, Snapshot] = {}
     with inside(checkout.root):
@@ -92,13 +105,15 @@ def read_environments(checkout: Checkout, names: Iterable[str], today: date) -> 
             path = checkout.environments[name]
             with status(f"planning {name} of {checkout.name}"):
                 try:
-                    found[name] = snapshot_of(load(path, checkout.project), today=today, file=str(path))
+                    found[name] = snapshot_of(
+                        load(path, checkout.project), today=how.today, picture=how.picture, file=str(path)
+                    )
                 except StackError as error:
                     found[name] = Snapshot(name, file=str(path), errors=tuple(error.lines()))
     return found
 
 
-def read_project(names: Sequence[str], today: date) -> list[Snapshot]:
+def read_project(names: Sequence[str], how: How) -> list[Snapshot]:
     """Environments of the project around the working folder; all of them when no name is given.
 
     Raises:
@@ -106,7 +121,7 @@ def read_project(names: Sequence[str], today: date) -> list[Snapshot]:
         StackError: when its stack files cannot be found.
     """
     chosen = environment_paths(need_project(), names)
-    found = read_environments(Checkout(WorkingTree(find_root() or Path()), ExitStack()), chosen, today)
+    found = read_environments(Checkout(WorkingTree(find_root() or Path()), ExitStack()), chosen, how)
     return list(found.values())
 
 
@@ -164,7 +179,7 @@ def _single_name(folder: Rendered, names: Iterable[str], wanted: Sequence[str]) 
     raise UsageError(f"{folder.name}: which environment is it? give --env, one of {', '.join(sorted(known))}")
 
 
-def _read(base: Source, head: Source, wanted: Sequence[str], today: date, temporary: ExitStack) -> Sides:
+def _read(base: Source, head: Source, wanted: Sequence[str], how: How, temporary: ExitStack) -> Sides:
     opened = [source if isinstance(source, Rendered) else Checkout(source, temporary) for source in (base, head)]
     checkouts = [side for side in opened if isinstance(side, Checkout)]
     if all(side.errors for side in checkouts):
@@ -180,26 +195,26 @@ def _read(base: Source, head: Source, wanted: Sequence[str], today: date, tempor
             known = [*side.trees]
         sides.append(side)
     names = pick(known, wanted)
-    before, after = _planned(sides, names, today)
+    before, after = _planned(sides, names, how)
     notes = dict.fromkeys(note for side in checkouts for note in side.notes)
     pairs = {name: adopted(before.get(name), after.get(name)) for name in names}
     return Sides(base.name, head.name, pairs, tuple(notes))
 
 
-def _planned(sides: Sequence[Side], names: Sequence[str], today: date) -> tuple[_Found, _Found]:
+def _planned(sides: Sequence[Side], names: Sequence[str], how: How) -> tuple[_Found, _Found]:
     """All environments of both sides; code of their own works while ours does."""
     base, head = sides
     same: set[str] = set()
     if isinstance(base, Checkout) and isinstance(head, Checkout):
         same = {name for name in names if base.is_same(head, name)}
-    (before, after), by_files = _found([(base, [name for name in names if name not in same]), (head, names)], today)
+    (before, after), by_files = _found([(base, [name for name in names if name not in same]), (head, names)], how)
     before |= {name: after[name] for name in same}
     if by_files or isinstance(base, Rendered) or isinstance(head, Rendered):
         before, after = ({name: as_rendered(one) for name, one in some.items()} for some in (before, after))
     return before, after
 
 
-def _found(wanted: Sequence[tuple[Side, Sequence[str]]], today: date) -> tuple[list[_Found], bool]:
+def _found(wanted: Sequence[tuple[Side, Sequence[str]]], how: How) -> tuple[list[_Found], bool]:
     """Some environments of some sides, and whether any were read from files that its own code rendered."""
     found: list[_Found] = [{} for _ in wanted]
     sides = [side for side, _ in wanted]
@@ -216,20 +231,20 @@ def _found(wanted: Sequence[tuple[Side, Sequence[str]]], today: date) -> tuple[l
             elif side.runs_here:
                 jobs += [(position, name) for name in there]
             elif there:
-                own[position] = running.enter_context(Isolated(side.root, side.name, there, today))
-        for (position, name), snapshot in _in_two(sides, jobs, today):
+                own[position] = running.enter_context(Isolated(side.root, side.name, there, how.today))
+        for (position, name), snapshot in _in_two(sides, jobs, how):
             found[position][name] = snapshot
         for position, isolated in own.items():
             found[position] = isolated.snapshots()
         return found, any(isolated.is_rendered for isolated in own.values())
 
 
-def _in_two(sides: Sequence[Side], jobs: Sequence[_Job], today: date) -> list[tuple[_Job, Snapshot]]:
+def _in_two(sides: Sequence[Side], jobs: Sequence[_Job], how: How) -> list[tuple[_Job, Snapshot]]:
     """Plan with the code that runs now, about half of it in a second process where one can be had."""
     by_size = sorted(jobs, key=lambda job: _size(sides, job))
     # What the first one reads of the catalog, a process that starts after it need not read again.
     first = by_size[: len(by_size) > _PROCESSES]
-    done = _in_one(sides, first, today)
+    done = _in_one(sides, first, how)
     halves: list[list[_Job]] = [[], []]
     loads = [0, 0]
     for job in reversed(by_size[len(first) :]):
@@ -237,17 +252,17 @@ def _in_two(sides: Sequence[Side], jobs: Sequence[_Job], today: date) -> list[tu
         halves[lighter].append(job)
         loads[lighter] += _size(sides, job)
     if not halves[1] or not can_fork():
-        return done + _in_one(sides, halves[0] + halves[1], today)
-    with beside(partial(_in_one, sides, halves[1], today)) as rest:
-        return done + _in_one(sides, halves[0], today) + rest.result()
+        return done + _in_one(sides, halves[0] + halves[1], how)
+    with beside(partial(_in_one, sides, halves[1], how)) as rest:
+        return done + _in_one(sides, halves[0], how) + rest.result()
 
 
-def _in_one(sides: Sequence[Side], jobs: Sequence[_Job], today: date) -> list[tuple[_Job, Snapshot]]:
+def _in_one(sides: Sequence[Side], jobs: Sequence[_Job], how: How) -> list[tuple[_Job, Snapshot]]:
     done: list[tuple[_Job, Snapshot]] = []
     for position, name in jobs:
         side = sides[position]
         if isinstance(side, Checkout):
-            done.append(((position, name), read_environments(side, [name], today)[name]))
+            done.append(((position, name), read_environments(side, [name], how)[name]))
     return done
 
 
