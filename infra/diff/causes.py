@@ -29,17 +29,16 @@ _ASIDE = ("metadata.annotations", "metadata.labels")
 """What is told only where nothing else differs: it says again what the arguments say."""
 
 
-def causes(pair: Pair, found: Iterable[tuple[Difference, FieldChange]], most: int = 2) -> str:
+def causes(found: Iterable[tuple[Difference, FieldChange]], most: int = 2) -> str:
     """`TGI 3.3.6 → sha-db931fc, --max-total-tokens 4096 → 8192 and 3 more`; empty where nothing differs.
 
     Args:
-        pair: the resource.
         found: what differs, and the same as a report may show it.
         most: how many to tell.
     """
     entries = list(found)
     told = [entry for entry in entries if not any(aside in entry[0].place for aside in _ASIDE)] or entries
-    words = list(dict.fromkeys(word for one, shown in told if (word := _cause(pair, one, shown))))
+    words = list(dict.fromkeys(word for one, shown in told if (word := _cause(one, shown))))
     if len(words) <= most:
         return ", ".join(words)
     return f"{', '.join(words[:most])} and {len(words) - most} more"
@@ -64,7 +63,7 @@ def value_words(value: Any) -> str | None:
     return None
 
 
-def _cause(pair: Pair, one: Difference, shown: FieldChange) -> str:
+def _cause(one: Difference, shown: FieldChange) -> str:
     last = one.steps[-1]
     owner = next((step.name for step in reversed(one.steps[:-1]) if step.sort == "entry"), ("",))[0]
     if last.sort == "field" and last.name == "image" and "containers" in one.place:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -17,6 +17,8 @@ from ..report import Checked
 from .costs import cost_of
 from .identity import resource_key
 from .snapshot import Resource, Snapshot
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def snapshot_of(
@@ -47,7 +49,7 @@ def snapshot_of(
 
 def resources_of(plan: Plan) -> Iterator[Resource]:
     """The resources of a plan, in its order; what only exists at deploy time prints as a placeholder."""
-    plain = _plainer()
+    shared: dict[int, bool] = {}
     for part, item in plan.items():
         yield Resource(
             key=resource_key(item.type, item.namespace, item.object_name),
@@ -58,31 +60,38 @@ def resources_of(plan: Plan) -> Iterator[Resource]:
             component=part.key,
             at=part.path,
             role=item.role,
-            properties=plain(item.properties),
+            properties=_plain(item.properties) if _holds_placeholder(item.properties, shared) else item.properties,
             protect=item.protect,
         )
 
 
-def _plainer() -> Callable[[Any], Any]:
-    """Placeholders as text; what has none stays the very same value, and what many objects share is looked at once."""
-    clean: dict[int, Any] = {}
+def _holds_placeholder(value: Any, shared: dict[int, bool]) -> bool:
+    """Whether a placeholder is anywhere in a tree; what many objects share is looked at once."""
+    rest = [value]
+    while rest:
+        inner = rest.pop()
+        kind = type(inner)
+        if kind is Shared:
+            if id(inner) not in shared:
+                shared[id(inner)] = _holds_placeholder(dict(inner), shared)
+            if shared[id(inner)]:
+                return True
+        elif kind is dict:
+            rest.extend(one for one in inner.values() if type(one) not in _SCALARS)
+        elif kind is list or kind is tuple:
+            rest.extend(one for one in inner if type(one) not in _SCALARS)
+        elif isinstance(inner, SecretRef | Late | ItemOutput):
+            return True
+    return False
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            if isinstance(value, Shared) and id(value) in clean:
-                return clean[id(value)]
-            made = {key: plain(inner) for key, inner in value.items()}
-            found = made if any(made[key] is not inner for key, inner in value.items()) else value
-            if isinstance(value, Shared):
-                clean[id(value)] = found
-            return found
-        if isinstance(value, list | tuple):
-            entries = [plain(inner) for inner in value]
-            changed = any(new is not old for new, old in zip(entries, value, strict=True))
-            return entries if changed or isinstance(value, tuple) else value
-        return str(value) if isinstance(value, SecretRef | Late | ItemOutput) else value
 
-    return plain
+def _plain(value: Any) -> Any:
+    """The same tree with placeholders as text."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return str(value) if isinstance(value, SecretRef | Late | ItemOutput) else value
 
 
 def _proved(loaded: Loaded, today: date, file: str) -> dict[str, Any]:

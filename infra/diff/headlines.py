@@ -92,7 +92,13 @@ def _what(group: Sequence[Told], worst: Sequence[Told], effect: Effect, impact: 
         case _:
             text = subject
     why = _why(worst, effect)
-    text = f"{text}: {why}" if why else f"{text} changes" if text == subject else text
+    text = (
+        f"{text}{' ' if why.startswith('to read') else ': '}{why}"
+        if why
+        else f"{text} changes"
+        if text == subject
+        else text
+    )
     further = [found for found in (_also(group, also) for also in ("rerouted", "scaled") if also != effect) if found]
     return "; ".join((text, *further)) if effect not in ("harmless", "removed", "added") else text
 
@@ -112,7 +118,7 @@ def _why(worst: Sequence[Told], effect: Effect) -> str:
             for difference, shown in pairs_of(one.pair, one.change.fields)
             if effect == "harmless" or rule_for(one.pair.resource, difference).effect == effect
         ]
-        if text := causes(one.pair, same or pairs_of(one.pair, one.change.fields)):
+        if text := causes(same or pairs_of(one.pair, one.change.fields)):
             found.append(text)
         elif one.change.action == "delete" and effect == "replaced":
             found.append(one.change.reason)
@@ -138,7 +144,7 @@ def _routes(found: Sequence[Told]) -> str:
                 f"{one.to} {percent(one.before)} → {percent(one.after)}" for one in moved if one.before or one.after
             ]
         elif pair.resource.kind == "Service" and pair.before is not None and pair.after is not None:
-            words.append(_switched(pair.before, pair.after) or causes(pair, pairs_of(pair, change.fields)))
+            words.append(_switched(pair.before, pair.after) or causes(pairs_of(pair, change.fields)))
         elif pair.resource.kind == "NetworkPolicy":
             action = {"create": "added", "delete": "removed"}.get(change.action, "changes")
             words.append(f"network policy `{pair.resource.name}` {action}")
@@ -147,7 +153,7 @@ def _routes(found: Sequence[Told]) -> str:
                 f"{pair.resource.kind} `{pair.resource.name}` {'added' if change.action == 'create' else 'removed'}"
             )
         else:
-            words.append(causes(pair, pairs_of(pair, change.fields)) or change.reason)
+            words.append(causes(pairs_of(pair, change.fields)) or change.reason)
     return listed(dict.fromkeys(words), _MOST)
 
 
@@ -160,19 +166,24 @@ def _switched(before: Resource, after: Resource) -> str:
 def _scales(found: Sequence[Told]) -> str:
     words: list[str] = []
     for pair, change in found:
-        track = track_name(pair.resource.role) if pair.resource.kind in CONTROLLERS else ""
+        track = _track(pair.resource)
         amount = change.means.partition(":")[0] if "→" in change.means else ""
         if pair.resource.kind == "NodePool" or not amount:
-            amount = causes(pair, pairs_of(pair, change.fields)) or change.reason
+            amount = causes(pairs_of(pair, change.fields)) or change.reason
         words.append(f"{track} {amount}".strip())
     return listed(dict.fromkeys(words), _MOST)
 
 
 def _means(worst: Sequence[Told], effect: Effect) -> str:
+    if effect == "scaled":
+        # What comes before the colon is what the row says already.
+        further = ((_track(one.pair.resource), one.change.means.partition(": ")[2]) for one in worst)
+        own = dict.fromkeys((f"{name}: " if name else "", text) for name, text in further if text)
+        return "; ".join(f"{name}{text}" for name, text in own)
     told: dict[str, list[str]] = {}
     for one in worst:
         if one.change.means:
-            told.setdefault(one.change.means, []).append(track_name(one.pair.resource.role))
+            told.setdefault(one.change.means, []).append(_track(one.pair.resource))
     if len(told) == 1 or effect == "removed":
         return "; ".join(list(told)[:_MOST])
     words = [f"{', '.join(filter(None, names))}: {text}" if any(names) else text for text, names in told.items()]
@@ -185,16 +196,23 @@ def _tracks(subject: str, worst: Sequence[Told], impact: Impact) -> str:
     if not own or not own[0].at:
         return _who(subject, worst)
     every = [one for one in impact.head.controllers(own[0].namespace) if component_of(one) == component_of(own[0])]
-    names = [name for one in own if (name := track_name(one.role))]
+    names = [name for one in own if (name := _track(one))]
     if len(own) == len(every) or not names or own[0].at[:1] != ("models",):
         return subject
     return f"{subject} ({listed(names)})"
 
 
+def _track(one: Resource) -> str:
+    """Which of a model's versions a resource is, `canary`; empty for what is alone, or no version's."""
+    if one.kind not in (*CONTROLLERS, "HorizontalPodAutoscaler", "ScaledObject") or one.at[:1] != ("models",):
+        return ""
+    return track_name(one.role.removesuffix("autoscaler").removesuffix("-"))
+
+
 def _who(subject: str, worst: Sequence[Told]) -> str:
     """A component, or what of it is meant where that is not its pods, pool or cluster."""
     one = worst[0].pair.resource
-    if one.kind in (*CONTROLLERS, "NodePool", "Cluster", "Release") or subject.endswith(f"`{one.name}`") and not one.at:
+    if one.kind in (*CONTROLLERS, "NodePool", "Cluster", "Release") or (not one.at and one.name in subject):
         return subject
     return f"{one.kind} `{one.name}` of {subject}" if one.at else f"{one.kind} `{one.name}`"
 

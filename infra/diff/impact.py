@@ -10,7 +10,7 @@ from .compare import Difference
 from .pair import Pair, component_of
 from .pods import CONTROLLERS, Band, Pods, Rollout, scale_bounds, selector
 from .report import ABSENT
-from .routes import moved_shares
+from .routes import moved_shares, percent
 from .snapshot import Resource, Snapshot
 from .words import counted, dash, listed, minutes
 
@@ -63,9 +63,7 @@ class Impact:
         total = many + sum(self.head.replicas(other).low for other in others)
         answering = total - (many - left)
         if answering == 0:
-            return f"{text} without `{_name(one)}`" + (
-                ", or less of it where there are more" if replicas.high != many else ""
-            )
+            return f"{text} without `{_name(one)}`" + (" where it has one pod" if replicas.high != many else "")
         return f"{text} at {answering / total:.0%}".replace("%", " %") if answering < total else f"{text} at 100 %"
 
     def _rest(self, one: Resource, others: Iterable[Resource]) -> str:
@@ -101,9 +99,11 @@ class Impact:
                 return "what exists keeps its settings"
             case kind if kind in CONTROLLERS:
                 start = self.head.start(pair.resource) or self.base.start(one)
+                replicas = self.base.replicas(one)
+                pods = f"{_pods(one, replicas)} {_verb('go', replicas)}"
                 if pair.ruling.action == "replace":
-                    return f"{_pods(one, self.base.replicas(one))} go first: {minutes(start, 1)} without `{_name(one)}`"
-                return f"{_pods(one, self.base.replicas(one))} go when the new ones are ready: {minutes(start, 1)}"
+                    return f"{pods} first: {minutes(start, 1)} without `{_name(one)}`"
+                return f"{pods} when the new ones are ready: {minutes(start, 1)}"
             case _:
                 return ""
 
@@ -120,7 +120,7 @@ class Impact:
             owner = self.base.by_key[verdict.pod.item.role]
             others = [node.pool for node in verdict.fits if node.pool != name and node.max_nodes != 0]
             word = f"`{owner.name}`"
-            if word in moving or word in homeless:
+            if word in moving or word in homeless or self.base.is_standby(owner):
                 continue
             if others:
                 moving.append(word)
@@ -135,17 +135,22 @@ class Impact:
             at_once = pair.ruling.action != "update"
             ending = minutes(slowest, 1)
             text.append(
-                f"{ending} without {listed(homeless)}, unless another pool has room: none can hold them"
+                f"no other pool can hold {listed(homeless)}: {ending} without"
                 if at_once
-                else f"pods of {listed(homeless)} move, a node at a time, {ending} each; no other pool can hold them"
+                else f"pods of {listed(homeless)} wait for the new nodes, {ending} each: no other pool can hold them"
             )
         if moving:
-            text.append(f"pods of {listed(moving)} move to {listed(elsewhere)}, which can hold them, or wait")
+            text.append(f"pods of {listed(moving)} move to {listed(elsewhere)}, or wait for room there")
         return "; ".join(text)
 
     def _removed(self, one: Resource) -> str:
         if one.kind in CONTROLLERS:
-            return f"{_pods(one, self.base.replicas(one))} stop"
+            if one.kind == "DaemonSet":
+                return "its pods stop on every node"
+            replicas = self.base.replicas(one)
+            return f"{_pods(one, replicas)} {_verb('stop', replicas)}"
+        if one.kind == "Namespace":
+            return "everything in it goes"
         if one.kind == "Service":
             return f"`{one.name}` no longer answers"
         if one.kind == "NodePool":
@@ -180,7 +185,7 @@ class Impact:
         one = pair.resource
         if one.kind in CONTROLLERS and pair.before is not None:
             before, after = self.base.replicas(pair.before), self.head.replicas(one)
-            return _more_or_less(before, after, _gpus(one), _noun(one))
+            return _more_or_less(before, after, _gpus(one), _noun(one)) + self._shares(pair.before, one)
         if one.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
             if pair.before is None or pair.after is None:
                 band = scale_bounds(one)
@@ -193,6 +198,17 @@ class Impact:
         if one.kind == "NodePool":
             return "; ".join(_node_counts(pair.differences))
         return "pods that run stay" if one.kind == "ResourceQuota" else ""
+
+    def _shares(self, before: Resource, after: Resource) -> str:
+        """How a version's share of its Service's requests changes, which each pod gets alike."""
+        others = self.base.beside(before), self.head.beside(after)
+        if not all(others):
+            return ""
+        old, new = (
+            pods.replicas(one).low / max(1, sum(pods.replicas(found).low for found in (one, *beside)))
+            for pods, one, beside in zip((self.base, self.head), (before, after), others, strict=True)
+        )
+        return "" if round(old, 3) == round(new, 3) else f", {percent(old * 100)} → {percent(new * 100)} of requests"
 
     def _owners(self, one: Resource) -> Iterable[Resource]:
         mine = component_of(one)
@@ -227,6 +243,10 @@ def _pods(one: Resource, replicas: Band) -> str:
     return f"{dash(replicas.low, replicas.high)} {noun}s"
 
 
+def _verb(verb: str, replicas: Band) -> str:
+    return f"{verb}{'es' if verb == 'go' else 's'}" if replicas == Band(1, 1) else verb
+
+
 def _noun(one: Resource) -> str:
     if one.kind != "LeaderWorkerSet":
         return "pod"
@@ -246,7 +266,7 @@ def _gpus(one: Resource) -> int:
     each = sum(
         int(box.get("resources", _NOTHING).get("limits", _NOTHING).get("nvidia.com/gpu", 0)) for box in containers
     )
-    return each * (group or {}).get("size", 1)
+    return each * int((group or {}).get("size", 1))
 
 
 def _spare(gpus: int) -> str:

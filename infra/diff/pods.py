@@ -77,7 +77,7 @@ class Pods:
         surge = rolling.get("maxSurge", next(iter(default_of(resource.kind, f"{place}.maxSurge")), 0))
         absent = rolling.get("maxUnavailable", next(iter(default_of(resource.kind, f"{place}.maxUnavailable")), 1))
         made, taken = _share(surge, replicas, up=True), _share(absent, replicas, up=False)
-        # Both zero would never move; Kubernetes takes one away then (pkg/controller/deployment/util, ResolveFenceposts).
+        # Both zero would never move; Kubernetes takes one away (ResolveFenceposts in pkg/controller/deployment/util).
         return Rollout(made, taken or (0 if made else 1))
 
     def start(self, resource: Resource) -> Band | None:

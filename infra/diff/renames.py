@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from .snapshot import Resource
 
@@ -30,13 +29,7 @@ def _content(resource: Resource) -> str:
     name, component = resource.name, resource.component.rpartition("/")[2] or resource.name
     words = sorted({word for word in (name, component, resource.namespace) if word}, key=lambda word: -len(word))
 
-    def bare(value: Any) -> Any:
-        if isinstance(value, str):
-            for word in words:
-                value = value.replace(word, "\0")
-            return value
-        if isinstance(value, Mapping):
-            return {bare(key): bare(inner) for key, inner in value.items()}
-        return [bare(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-    return f"{resource.kind}\0{json.dumps(bare(resource.properties), sort_keys=True, default=str)}"
+    text = json.dumps(resource.properties, sort_keys=True, default=str)
+    for word in words:
+        text = text.replace(word, "\0")
+    return f"{resource.kind}\0{text}"
