@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,7 +12,7 @@ import typer
 
 from .arguments import Environments, Today
 from .environments import UsageError
-from .report import BAD_INPUT, FINDINGS, PROVED, complain, printable, say
+from .report import BAD_INPUT, FINDINGS, PROVED, Paint, complain, printable, say
 
 if TYPE_CHECKING:
     from .diff.report import Report
@@ -55,6 +56,15 @@ def diff(  # noqa: PLR0917 - typer calls it by name
         Path | None,
         typer.Option("--preview", metavar="FILE", help="Read what `pulumi preview --json` printed instead."),
     ] = None,
+    whole_report: Annotated[
+        str, typer.Option("--whole-report", metavar="PLACE", help="Where the whole report is, for one that is cut.")
+    ] = "",
+    source_url: Annotated[
+        str, typer.Option("--source-url", metavar="URL", help="What files of HEAD are below, for links to their lines.")
+    ] = "",
+    key: Annotated[
+        str, typer.Option("--key", metavar="WORD", help="Tells several comments on one pull request apart.")
+    ] = "",
 ) -> int:
     """Compare two revisions, rendered folders, or the cluster and the files.
 
@@ -64,6 +74,8 @@ def diff(  # noqa: PLR0917 - typer calls it by name
     Exits with 0 when everything could be shown, changed or not; with 1 when HEAD has errors that BASE has not;
     with 2 for bad input, and when HEAD cannot be read: the rest is shown then too.
     """
+    from .comment.formats import FORMATS, Options  # noqa: PLC0415
+    from .comment.text import PLAIN  # noqa: PLC0415
     from .diff import comparison  # noqa: PLC0415 - only this command needs what it needs
     from .diff.sides import How  # noqa: PLC0415
 
@@ -79,13 +91,13 @@ def diff(  # noqa: PLR0917 - typer calls it by name
         report = comparison.compare_cluster(base or ".", environments or [], how)
     else:
         report = comparison.compare_revisions(base or "HEAD", head or ".", environments or [], how)
-    text = _written(report, style)
+    paint = PLAIN if output else Paint.of(sys.stdout)
+    text = FORMATS[style](report, Options(paint, whole_report, key, source_url))
     if output is None:
         say(text.removesuffix("\n"))
     else:
         output.write_bytes(text.encode())
-    for one in report.environments if style != "text" or output else ():
-        for line in one.head_errors:
+        for line in (line for one in report.environments for line in one.head_errors):
             complain(printable(line))
     return exit_code(report)
 
@@ -111,16 +123,3 @@ def snapshot(environments: Environments = None, today: Today = None) -> int:
     found = read_project(environments or [], How(today or datetime.now(tz=UTC).date()))
     say(json.dumps({"format": FORMAT, "environments": [to_json(one) for one in found]}, separators=(",", ":")))
     return BAD_INPUT if any(one.errors for one in found) else PROVED
-
-
-def _written(report: Report, style: Format) -> str:
-    from .diff.report import as_json  # noqa: PLC0415
-
-    if style == "json":
-        return json.dumps(as_json(report), indent=2, ensure_ascii=False) + "\n"
-    lines = [f"{report.base} → {report.head}"]
-    for one in report.environments:
-        lines.append(f"{one.environment}: {one.status}")
-        lines += [f"  {line}" for line in (*one.base_errors, *one.head_errors, *one.notes)]
-        lines += [f"  {change.action} {change.resource}: {change.effect}" for change in one.changes]
-    return "\n".join([*lines, *report.notes]) + "\n"
