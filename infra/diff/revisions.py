@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeAlias
 
 from components.errors import did_you_mean
@@ -125,12 +125,6 @@ def pick(names: Iterable[str], wanted: Iterable[str]) -> list[str]:
         advice = [f'neither side has an environment "{name}"; {did_you_mean(name, known)}' for name in unknown]
         raise UsageError("\n".join(advice))
     return sorted(asked) if asked else known
-
-
-def is_stack_of(entry: Entry, folder: str) -> bool:
-    """Whether a file of a revision is a stack file in the project's folder for them."""
-    path = PurePosixPath(entry.path)
-    return str(path.parent) == folder and path.name.startswith("Pulumi.") and path.suffix in (".yaml", ".yml")
 
 
 def _need_root() -> Path:
