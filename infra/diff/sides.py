@@ -137,7 +137,7 @@ def _named_by(one: Snapshot, other: Snapshot) -> Snapshot:
         return one
     known = {resource.key: resource for resource in other.resources if resource.component}
     resources = tuple(
-        replace(resource, component=found.component, at=found.at, role=found.role)
+        replace(resource, component=found.component, at=found.at, role=found.role, protect=found.protect)
         if not resource.component and (found := known.get(resource.key))
         else resource
         for resource in one.resources
