@@ -112,7 +112,8 @@ class _Reader:
             return self._by_plan(one, live)
         answer = self._applied(one, path, found)
         if answer is None:
-            return None, None
+            # Such as an immutable field, which Pulumi replaces the object for: what differs is told all the same.
+            return live, replace(one, properties=_filled(one.properties, live.properties))
         return live, replace(one, properties=_told(answer.body))
 
     def _applied(self, one: Resource, path: str, found: Answer) -> Answer | None:

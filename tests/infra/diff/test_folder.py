@@ -179,7 +179,9 @@ def test_the_environment_is_the_one_asked_for(trees: Path) -> None:
     assert read_folder(trees / "dev", "other").environment == "other"
 
 
-LEAVES = st.one_of(st.text(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False))
+LEAVES = st.one_of(
+    st.text(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False)
+)
 DATA = st.dictionaries(
     st.text(max_size=8), st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8), inner)),
     min_size=1,

@@ -122,21 +122,28 @@ def test_fields_that_others_own_are_told_and_compared() -> None:
 
 
 def test_each_object_that_cannot_be_compared_is_told_with_its_reason() -> None:
-    config = made("ConfigMap", "c")
     odd = {**made("Widget", "w"), "apiVersion": "example.com/v1"}
     kind = made("Pod", "p")
     secret = made("Secret", "s")
-    cluster = Cluster(live(config))
-    cluster.refusals["dry run"] = [Answer(422, {"message": "ConfigMap is\n invalid"})]
+    cluster = Cluster()
     cluster.refusals["/api/v1/namespaces/a/secrets/s"] = [Answer(403, {"message": "secrets is forbidden"})]
-    base, head = live_and_planned(planned(config, odd, kind, secret), cluster)  # type: ignore[arg-type]
+    base, head = live_and_planned(planned(odd, kind, secret), cluster)  # type: ignore[arg-type]
     assert base.notes == (
-        "ConfigMap a/c: the API server refuses it: ConfigMap is invalid",
         "Widget a/w: the cluster has no kind Widget of example.com/v1: is its CRD installed?",
         "Pod a/p: the cluster has no kind Pod of v1: is its CRD installed?",
         "Secret a/s: cannot be read: secrets is forbidden",
     )
     assert diff(base, head).changes == ()
+
+
+def test_what_the_server_refuses_is_told_and_compared_as_it_is_planned() -> None:
+    cluster = Cluster(live(made("ConfigMap", "c", data={"a": "1"}, immutable=True)))
+    cluster.refusals["dry run"] = [Answer(422, {"message": "ConfigMap is\n immutable"})]
+    wanted = made("ConfigMap", "c", data={"a": "2"}, immutable=True)
+    base, head = live_and_planned(planned(wanted), cluster)  # type: ignore[arg-type]
+    assert base.notes == ("ConfigMap a/c: the API server refuses it: ConfigMap is immutable",)
+    (change,) = diff(base, head).changes
+    assert (change.action, [one.path for one in change.fields]) == ("replace", ["data.a"])
 
 
 def test_a_secrets_values_are_neither_sent_nor_shown() -> None:
@@ -196,10 +203,14 @@ def said(name: str = ".", *environments: str) -> str:
 
 def test_without_kubectl_it_says_where_to_get_it(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(repo.folder))
-    assert said().startswith("local: --live needs kubectl, and it is not on PATH: https://kubernetes.io/docs/tasks/tools/")
+    assert said().startswith(
+        "local: --live needs kubectl, and it is not on PATH: https://kubernetes.io/docs/tasks/tools/"
+    )
 
 
-def test_a_kubeconfig_that_cannot_be_used_is_told_in_kubectls_words(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kubeconfig_that_cannot_be_used_is_told_in_kubectls_words(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kubectl(repo.folder, "import sys\nsys.exit('error: context \"x\" does not exist')\n")
     monkeypatch.setenv("PATH", f"{repo.folder}/bin")
     assert said() == (
@@ -207,7 +218,7 @@ def test_a_kubeconfig_that_cannot_be_used_is_told_in_kubectls_words(repo: Repo, 
     )
 
 
-SERVER = '''
+SERVER = """
 import http.server, json, os, socketserver, sys
 path = next(a for a in sys.argv if a.startswith("--unix-socket=")).partition("=")[2]
 open(os.path.dirname(__file__) + "/asked", "w").write("\\n".join(sys.argv[1:]) + "\\n" + oct(os.stat(os.path.dirname(path)).st_mode))
@@ -222,7 +233,7 @@ class Server(socketserver.UnixStreamServer):
         request, _ = super().get_request()
         return request, ("", 0)
 Server(path, Handler).serve_forever()
-'''
+"""
 
 
 def test_kubectl_serves_this_user_only_and_lets_nothing_through_that_writes(

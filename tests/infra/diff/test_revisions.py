@@ -57,7 +57,9 @@ def test_an_unknown_revision_is_told_with_those_that_look_alike(repo: Repo) -> N
     assert said("7f3a1b9c") == 'there is no revision "7f3a1b9c" here; git fetch brings what the server has'
 
 
-def test_a_shallow_clone_says_how_to_get_its_history(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shallow_clone_says_how_to_get_its_history(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     repo.commit("second")
     repo.git("clone", "--quiet", "--depth=1", f"file://{repo.folder}", str(tmp_path / "shallow"))
     monkeypatch.chdir(tmp_path / "shallow")
@@ -79,7 +81,10 @@ def test_what_begins_with_a_dash_never_reaches_git(repo: Repo, text: str) -> Non
         ("main..HEAD", 'got "main..HEAD", a range; write infra diff main HEAD'),
         ("main...", 'got "main...", a range; write infra diff main HEAD'),
         ("a\nb", "got 'a\\nb', which is no revision; name a branch, a tag or a commit"),
-        ("stacks", "stacks is no rendered folder: it has neither kubernetes/ nor cloud/; infra render ENV -o stacks/ENV"),
+        (
+            "stacks",
+            "stacks is no rendered folder: it has neither kubernetes/ nor cloud/; infra render ENV -o stacks/ENV",
+        ),
         ("Pulumi.yaml", "Pulumi.yaml is a file; name a revision, or a folder that infra render wrote"),
         ("./out/dev", "./out/dev does not exist; infra render ENV -o ./out/dev writes it"),
         ("HEAD:stacks", 'there is no revision "HEAD:stacks" here; git fetch brings what the server has'),

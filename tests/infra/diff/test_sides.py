@@ -150,7 +150,14 @@ def test_a_revision_runs_its_own_code_and_gets_no_variable_it_needs_not(
 ) -> None:
     repo.with_code()
     commit = repo.commit()
-    for name in ("GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "PULUMI_CONFIG_PASSPHRASE", "PYTHONPATH", "HOME", "KUBECONFIG"):
+    for name in (
+        "GITHUB_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "PULUMI_CONFIG_PASSPHRASE",
+        "PYTHONPATH",
+        "HOME",
+        "KUBECONFIG",
+    ):
         monkeypatch.setenv(name, "hidden")
     # In another repository, the code that runs now is not that of the files either.
     base, _ = both(read("HEAD~1", "HEAD"), "local")
@@ -206,7 +213,7 @@ def test_code_that_never_ends_is_ended(repo: Repo, monkeypatch: pytest.MonkeyPat
     assert base.errors == ("its code did not end in 0.5 s",)
 
 
-OLD = '''\
+OLD = """\
 import json, pathlib, sys
 def main(arguments):
     if arguments[0] == "check":
@@ -223,7 +230,7 @@ def main(arguments):
         return 0
     print("infra: no such command 'snapshot'.", file=sys.stderr)
     return 2
-'''
+"""
 
 
 def test_code_from_before_snapshots_is_asked_for_its_check_and_render(repo: Repo) -> None:
