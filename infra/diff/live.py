@@ -181,11 +181,13 @@ def _path(api_version: str, served: _Served, one: Resource) -> str:
 
 
 def _manager(found: Mapping[str, Any]) -> str:
-    """The name by which Pulumi applied it, which has a part of its own for each object."""
-    for entry in found.get("metadata", {}).get("managedFields", ()):
-        if str(entry.get("manager", "")).startswith(MANAGER) and entry.get("operation") == "Apply":
-            return str(entry["manager"])
-    return MANAGER
+    """The name by which the object was applied: Pulumi's, which has a part of its own for each object, or another's.
+
+    Under a name of its own, a dry run would be refused over values that are written in another way (1 and "1").
+    """
+    entries = found.get("metadata", {}).get("managedFields", ())
+    names = [str(entry.get("manager", "")) for entry in entries if entry.get("operation") == "Apply"]
+    return next((name for name in names if name.startswith(MANAGER)), names[0] if names else MANAGER)
 
 
 def _told(found: Mapping[str, Any]) -> dict[str, Any]:

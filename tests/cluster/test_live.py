@@ -129,8 +129,8 @@ def test_a_cluster_where_nobody_answers_is_told(
 ) -> None:
     monkeypatch.setenv("PATH", str(cluster.programs))
     config = tmp_path / "kubeconfig"
-    server = cluster.kubeconfig.read_text().partition("server: ")[2].split()[0]
-    config.write_text(cluster.kubeconfig.read_text().replace(server, "https://127.0.0.1:9"))
+    text = cluster.kubeconfig.read_text()
+    config.write_text(text.replace(cluster.api.server, "https://127.0.0.1:9"))
     with KubectlProxy(config, None) as proxy, pytest.raises(UsageError, match="the cluster does not answer: "):
         live_and_planned(snapshot(shipped("local")), proxy)
 

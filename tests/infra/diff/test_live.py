@@ -101,6 +101,14 @@ def test_it_is_asked_under_pulumis_own_name_for_the_object() -> None:
     assert cluster.asked == [("/api/v1/namespaces/a/configmaps/c", "pulumi-kubernetes-1f2e3d4c", False)]
 
 
+@pytest.mark.parametrize(("operation", "manager"), [("Apply", "argocd-controller"), ("Update", "pulumi-kubernetes")])
+def test_what_others_applied_is_asked_under_their_name(operation: str, manager: str) -> None:
+    config = made("ConfigMap", "c")
+    cluster = Cluster(live(config, managedFields=[{"manager": "argocd-controller", "operation": operation}]))
+    live_and_planned(planned(config), cluster)  # type: ignore[arg-type]
+    assert [asked for _, asked, _ in cluster.asked] == [manager]
+
+
 def test_an_object_that_is_not_there_is_new_and_is_not_asked_for() -> None:
     cluster = Cluster()
     base, head = live_and_planned(planned(made("ConfigMap", "c")), cluster)  # type: ignore[arg-type]
