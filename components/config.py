@@ -7,6 +7,7 @@ as keyword arguments of the component classes.
 from __future__ import annotations
 
 import re
+from functools import cache
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Self
 
@@ -66,6 +67,11 @@ class Config(BaseModel):
         """Return a validated copy with some fields replaced."""
         fields = {name: getattr(self, name) for name in self.model_fields_set}
         return type(self)(**(fields | changes))
+
+
+def defaults(kind: type[Config]) -> Any:
+    """A field that is `kind` with its own defaults when omitted: one instance for all who omit it, as it is frozen."""
+    return Field(default_factory=cache(kind))
 
 
 def _quantity_text(value: Any) -> Any:

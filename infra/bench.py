@@ -2,9 +2,8 @@
 
 Each size runs in a process of its own, for its peak memory, after a fleet of one model has loaded the catalog. Every
 model has all objects a model server can have (nine), an autoscaler among them, on two engines and with values of its
-own. `helm template` makes the same text from a chart of templates and each
-model's values (infra/bench_chart.py). Files are in memory where the system has such a folder, so that a busy disk does
-not decide.
+own. `helm template` makes the same text from a chart of templates and each model's values (infra/bench_chart.py).
+Files are in memory where the system has such a folder, so that a busy disk does not decide.
 """
 
 from __future__ import annotations

@@ -118,8 +118,7 @@ def check(
         from .footprint import footprints, footprints_json  # noqa: PLC0415 - only where it is told
 
         told = [
-            as_json(one) | {"footprints": footprints_json(footprints(one.loaded.plan)) if one.loaded else []}
-            for one in checks
+            as_json(one) | {"footprints": footprints_json(footprints(one.index)) if one.index else []} for one in checks
         ]
         say(json.dumps({"environments": told}, indent=2, ensure_ascii=False))
     _print_problems(checks, short=style != "table")
@@ -265,7 +264,9 @@ def _files(names: Sequence[str], stack: Path | None) -> Iterator[tuple[str, Path
 
 
 def _check(name: str, path: Path, project: Project | None, today: date | None) -> Checked:
-    from .prove import prove_environment  # noqa: PLC0415 - other commands do without the proofs
+    from components.proofs.index import Index  # noqa: PLC0415 - other commands do without the proofs
+
+    from .prove import prove_environment  # noqa: PLC0415
 
     try:
         with status(f"reading {name}"):
@@ -274,8 +275,9 @@ def _check(name: str, path: Path, project: Project | None, today: date | None) -
         return Checked(name, path, refused=error)
     with status(f"proving {name}"):
         day = today or datetime.now(tz=UTC).date()
-        verdict = prove_environment(name, loaded.plan, loaded.environment.policy.waive, day)
-    return Checked(name, path, loaded=loaded, verdict=verdict)
+        index = Index(loaded.plan)
+        verdict = prove_environment(name, loaded.plan, loaded.environment.policy.waive, day, index)
+    return Checked(name, path, loaded=loaded, index=index, verdict=verdict)
 
 
 def _print_problems(checks: Sequence[Checked], *, short: bool) -> None:
@@ -289,7 +291,7 @@ def _say_footprints(checks: Sequence[Checked]) -> None:
     from .footprint import footprint_lines, footprints  # noqa: PLC0415 - only where it is told
 
     for checked in checks:
-        for line in footprint_lines(checked.name, footprints(checked.loaded.plan)) if checked.loaded else ():
+        for line in footprint_lines(checked.name, footprints(checked.index)) if checked.index else ():
             say(printable(line))
     if any(checked.models for checked in checks):
         say()

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from components.addons.addons import AddonsConfig
-from components.config import Config, DnsLabel, patterned
+from components.config import Config, DnsLabel, defaults, patterned
 from components.errors import MisfitError, Path
 from components.gpu.cluster import ClusterConfig
 from components.gpu.compute_class import ComputeClassConfig
@@ -41,7 +41,7 @@ class ObservabilityConfig(Config):
     dcgm: DcgmSource | None = None
     """Whose DCGM exporter reports GPUs: GKE's own, a DaemonSet of ours, or none. Two at once report twice. Omitted:
     GKE's own on clusters this stack makes, none elsewhere."""
-    dcgm_exporter: DcgmExporterConfig = Field(default_factory=DcgmExporterConfig)
+    dcgm_exporter: DcgmExporterConfig = defaults(DcgmExporterConfig)
     """Settings of our DaemonSet. Omitted: its defaults."""
 
 
@@ -92,11 +92,11 @@ class Environment(Config):
     """Models by name; a model's Service has that name. Omitted: none."""
     traffic: dict[ModelName, RouteConfig] = Field(default_factory=dict)
     """Routes by name. Omitted: none; models are reached by their Services."""
-    observability: ObservabilityConfig = Field(default_factory=ObservabilityConfig)
+    observability: ObservabilityConfig = defaults(ObservabilityConfig)
     """Who collects metrics. Omitted: GKE's own collectors on GKE."""
-    addons: AddonsConfig = Field(default_factory=AddonsConfig)
+    addons: AddonsConfig = defaults(AddonsConfig)
     """What the cluster has beside Kubernetes. Omitted: nothing."""
-    policy: PolicyConfig = Field(default_factory=PolicyConfig)
+    policy: PolicyConfig = defaults(PolicyConfig)
     """What the team demands and accepts. Omitted: every proof holds without exception."""
 
     @property

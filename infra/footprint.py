@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from components.errors import dotted
-from components.plan import Plan
 from components.proofs.index import Index
 from components.proofs.loading import estimate
 from components.proofs.memory import Judged, judged
@@ -43,9 +42,8 @@ class Footprint:
         return min((fit.headroom / fit.gpu.bytes for fit in made), default=1.0)
 
 
-def footprints(plan: Plan) -> list[Footprint]:
+def footprints(index: Index) -> list[Footprint]:
     """The models of a plan, each version once, in its order."""
-    index = Index(plan)
     memory: dict[int, list[Judged]] = {}
     for one in judged(index):
         memory.setdefault(id(one.pod.item), []).append(one)

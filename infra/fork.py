@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 Result = TypeVar("Result")
+LARGE = 1000
+"""Resources of a plan from which on a second process saves more than it costs, some hundredths of a second."""
 
 
 def can_fork() -> bool:
@@ -27,6 +30,8 @@ class Beside(Generic[Result]):
     """Work that goes on in a child."""
 
     def __init__(self, work: Callable[[], Result]) -> None:
+        import multiprocessing  # noqa: PLC0415 - takes as long as a small environment
+
         context = multiprocessing.get_context("fork")
         self._answers, sender = context.Pipe(duplex=False)
         self._child = context.Process(target=_answer, args=(sender, work))

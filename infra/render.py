@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from components.plan import Item, ItemOutput, Late, Part, Plan, SecretRef
 
+from . import fork
 from .contents import contents
 from .stages import below_kubernetes, stages_text
 from .yaml_text import to_yaml
@@ -50,8 +51,6 @@ _ADVICE = {
 }
 
 
-_SHARED_FROM = 1000
-"""Files from which on a second process saves more than it costs, some hundredths of a second."""
 _Placed: TypeAlias = tuple[str, Part, Item]
 """An item with the path of its file."""
 
@@ -151,7 +150,7 @@ def _write(plan: Plan, paths: Mapping[int, str], tree: Path, earlier: Path | Non
     items = [(paths[position], part, item) for position, (part, item) in enumerate(plan.items())]
     for folder in sorted({path.rpartition("/")[0] for path, _, _ in items} | {"kubernetes"}):
         (tree / folder).mkdir(parents=True)
-    write = _write_in_two if len(items) >= _SHARED_FROM else _write_in_one
+    write = _write_in_two if len(items) >= fork.LARGE else _write_in_one
     shares = write(items, tree, earlier)
     held = {path: found for share in shares for path, found in share.held.items()}
     kustomization = {
@@ -181,12 +180,10 @@ class _Share(NamedTuple):
 
 def _write_in_two(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> list[_Share]:
     """Half of the files here, the others in a second process where one can be had: making their text takes time."""
-    from .fork import beside, can_fork  # noqa: PLC0415 - multiprocessing takes as long as a small tree
-
-    if not can_fork():
+    if not fork.can_fork():
         return _write_in_one(items, tree, earlier)
     half = len(items) // 2
-    with beside(partial(_write_items, items[half:], tree, earlier)) as rest:
+    with fork.beside(partial(_write_items, items[half:], tree, earlier)) as rest:
         return [_write_items(items[:half], tree, earlier), rest.result()]
 
 

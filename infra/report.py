@@ -22,6 +22,7 @@ from .stackfile import StackError
 
 if TYPE_CHECKING:
     from components.proofs.finding import Finding
+    from components.proofs.index import Index
 
     from .prove import Verdict
     from .yamlfile import Located
@@ -59,6 +60,7 @@ class Checked:
         file: its file.
         refused: what is wrong with the file.
         loaded: the environment, when its file is good.
+        index: its plan, looked up.
         verdict: what the proofs say of it.
     """
 
@@ -66,6 +68,7 @@ class Checked:
     file: Path
     refused: StackError | None = None
     loaded: Loaded | None = None
+    index: Index | None = None
     verdict: Verdict | None = None
 
     @property

@@ -26,9 +26,11 @@ def environment_of(values: Mapping[str, Any]) -> Environment:
     known = {key: value for key, value in values.items() if key in _sections()}
     problems = [Problem((key,), _stray(key, value)) for key, value in values.items() if key not in known]
     # A token where a number or a mapping belongs is first of all a token.
-    told = {path: Problem(path, PLAINTEXT_ADVICE) for path in _plain_secrets(known)}
+    # One search for the whole stack first: nearly all of them have none.
+    text = "\n".join(_texts(known))
+    told = {path: Problem(path, PLAINTEXT_ADVICE) for path in _plain_secrets(known)} if looks_secret(text) else {}
     problems += told.values()
-    problems += _unprintable(known)
+    problems += _unprintable(known) if _CONTROL.search(text) else ()
     environment = None
     try:
         environment = Environment.model_validate(known)
@@ -55,16 +57,14 @@ def _stray(key: str, value: Any) -> str:
 
 def _plain_secrets(values: Mapping[str, Any]) -> Iterator[Path]:
     """Where a value has the form of a well-known credential."""
-    if looks_secret("\n".join(_texts(values))):  # one search for the whole stack: nearly all of them have none
-        yield from (path for path, text in _leaves(values, ()) if looks_secret(text))
+    yield from (path for path, text in _leaves(values, ()) if looks_secret(text))
 
 
 def _unprintable(values: Mapping[str, Any]) -> Iterator[Problem]:
     """Where a text holds what no API server takes, or reads as a line break: it sees each object as YAML."""
-    if _CONTROL.search("\n".join(_texts(values))):
-        for path, text in _leaves(values, ()):
-            if found := _CONTROL.search(text):
-                yield Problem(path, f"holds the control character U+{ord(found[0]):04X}, which is not shown; remove it")
+    for path, text in _leaves(values, ()):
+        if found := _CONTROL.search(text):
+            yield Problem(path, f"holds the control character U+{ord(found[0]):04X}, which is not shown; remove it")
 
 
 def _texts(values: Any) -> Iterator[str]:

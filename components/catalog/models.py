@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Literal, cast
@@ -21,6 +22,9 @@ _SUFFIXES: Mapping[str, str] = {
     "-bnb-4bit": "bnb-nf4",
 }
 """How makers of models name checkpoints that are quantized beforehand, as Qwen/Qwen3-8B-AWQ."""
+
+_ALIKE = 3
+"""One in so many of a word's triples is in a name that it could be a slip of: each slip breaks three at most."""
 
 
 @cache
@@ -41,6 +45,7 @@ def models() -> Mapping[str, Model]:
     return dict(sorted(found.items(), key=lambda entry: entry[0].lower()))
 
 
+@cache
 def find_model(name: str) -> Model | None:
     """The model of a Hub repository, whatever the case; also one whose name says how its base was quantized."""
     word = name.lower()
@@ -67,7 +72,10 @@ def meant_model(name: str) -> str | None:
     for spelling, known in _spellings().items():
         if spelling.rpartition("/")[2] == repository:
             return known
-    match = nearest(name.lower(), _spellings())
+    # To measure how far a name is from every other takes most of a millisecond: only from those that look alike.
+    triples = _triples(name.lower())
+    shared = Counter(spelling for triple in triples for spelling in _by_triple().get(triple, ()))
+    match = nearest(name.lower(), [spelling for spelling, count in shared.items() if _ALIKE * count >= len(triples)])
     return _spellings()[match] if match else None
 
 
@@ -76,6 +84,20 @@ def search_models(words: str) -> tuple[Model, ...]:
     wanted = words.lower().split()
     names = {name for spelling, name in _spellings().items() if all(word in spelling for word in wanted)}
     return tuple(model for name, model in models().items() if name in names)
+
+
+def _triples(word: str) -> set[str]:
+    """All three letters of a word that follow each other."""
+    return {word[start : start + 3] for start in range(len(word) - 2)}
+
+
+@cache
+def _by_triple() -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for spelling in _spellings():
+        for triple in _triples(spelling):
+            found[triple].append(spelling)
+    return found
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from ..catalog.zones import is_zone, region_of
-from ..config import Cidr, Config, Flag, LabelKey, LabelValue, patterned
+from ..config import Cidr, Config, Flag, LabelKey, LabelValue, defaults, patterned
 from ..errors import MisfitError, Problem
 from ..manifest import without_none
 from ..plan import Item, ItemOutput, Part
@@ -153,7 +153,7 @@ class GkeClusterConfig(Config):
     """Google Cloud labels of the cluster, for billing. Omitted: none."""
     maintenance: MaintenanceWindow | None = None
     """When GKE may upgrade. Omitted: at any time."""
-    system_pool: SystemPool = Field(default_factory=SystemPool)
+    system_pool: SystemPool = defaults(SystemPool)
     """Nodes for the cluster's own pods. Omitted: 1 to 3 of e2-standard-4. Not on Autopilot."""
     deletion_protection: Flag = True
     """The provider refuses to delete the cluster. Omitted: it does; set false, run up, then destroy."""

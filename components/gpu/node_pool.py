@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from ..catalog.machines import MachineType, machine_types
 from ..catalog.zones import is_zone, zones_in_region
-from ..config import Config, Count, DnsLabel, Flag, LabelKey, LabelValue, Seconds, Size, patterned
+from ..config import Config, Count, DnsLabel, Flag, LabelKey, LabelValue, Seconds, Size, defaults, patterned
 from ..errors import MisfitError
 from ..manifest import without_none
 from ..names import physical_name
@@ -153,7 +153,7 @@ class GpuNodePoolConfig(Config):
     """Share each GPU between containers. Omitted: a GPU belongs to one container."""
     partition: str | None = None
     """MIG partition size, `1g.5gb`: each GPU is cut into that many GPUs. Omitted: GPUs stay whole."""
-    upgrade: Upgrade = Field(default_factory=Upgrade)
+    upgrade: Upgrade = defaults(Upgrade)
     """How node upgrades proceed. Omitted: one node at a time, without spare GPUs."""
     local_ssd_count: Count | None = None
     """Local SSDs of 375 GB that back the node's ephemeral storage. Omitted: the boot disk backs it."""
@@ -199,13 +199,6 @@ class GpuNodePoolConfig(Config):
         if self.accelerator is None:
             return 0
         return self.gpus or min(self.machine.gpus[self.accelerator])
-
-    @property
-    def notice_seconds(self) -> int | None:
-        """What a Spot node leaves ordinary pods when it is taken back; None for other nodes."""
-        if self.provisioning != "spot":
-            return None
-        return (self.shutdown_grace_seconds or 2 * SPOT_DRAIN_SECONDS) - SPOT_DRAIN_SECONDS
 
     def taints_declared(self) -> tuple[Taint, ...]:
         """The taints we write on the pool: GPU, Spot, compute class, then the user's own."""

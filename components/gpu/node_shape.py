@@ -8,7 +8,7 @@ from ..catalog.accelerators import accelerators
 from ..catalog.node_reservations import allocatable
 from ..catalog.zones import region_of
 from ..plan import GPU, NodeShape, Taint
-from .node_pool import ACCELERATOR_LABEL, NODE_POOL_LABEL, GpuNodePoolConfig, pool_name
+from .node_pool import ACCELERATOR_LABEL, NODE_POOL_LABEL, SPOT_DRAIN_SECONDS, GpuNodePoolConfig, pool_name
 
 FAMILY_LABEL = "cloud.google.com/machine-family"
 ARM_TAINT = Taint("kubernetes.io/arch", "arm64", "NoSchedule")
@@ -51,8 +51,15 @@ def node_shape(
         provisioning=config.provisioning,
         accelerator=config.accelerator or "",
         path=path,
-        notice_seconds=config.notice_seconds if on_gke else None,
+        notice_seconds=_notice_seconds(config) if on_gke else None,
     )
+
+
+def _notice_seconds(config: GpuNodePoolConfig) -> int | None:
+    """What a Spot node leaves ordinary pods when it is taken back; `None` for other nodes."""
+    if config.provisioning != "spot":
+        return None
+    return (config.shutdown_grace_seconds or 2 * SPOT_DRAIN_SECONDS) - SPOT_DRAIN_SECONDS
 
 
 def advertised_gpus(config: GpuNodePoolConfig) -> int:

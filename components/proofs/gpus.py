@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..catalog.accelerators import accelerators
@@ -131,22 +131,13 @@ def gpu_too_old(index: Index) -> Iterator[Fault]:
 
     Fix: run on a newer GPU, or use an engine image that is built for this one.
     """
-    for pod in index.workloads:
-        wanted = pod.annotations.get(CAPABILITY)
-        if wanted is None or float(wanted) == 0:
-            continue
-        for accelerator, pools in _accelerators_of(index, pod).items():
-            known = accelerators().get(accelerator)
-            if known is None or known.compute_capability >= _capability(wanted):
-                continue
-            major, minor = known.compute_capability
-            where = f" (pool {', '.join(pools)})" if pools else ""
-            yield Fault(
-                pod.at("runs_on"),
-                f"{pod.subject}: its image is built for CUDA compute capability {wanted} and later, but "
-                f"{accelerator}{where} has {major}.{minor}: the engine would stop at start",
-                tuple(_newer(index, wanted)),
-            )
+    for pod, wanted, unlike in _unlike(index, CAPABILITY, lambda has, wanted: has < wanted):
+        yield Fault(
+            pod.at("runs_on"),
+            f"{pod.subject}: its image is built for CUDA compute capability {wanted} and later, but {unlike}: the "
+            "engine would stop at start",
+            tuple(_newer(index, wanted)),
+        )
 
 
 @rule("gpu-too-new", "scheduling", "error")
@@ -160,23 +151,16 @@ def gpu_too_new(index: Index) -> Iterator[Fault]:
 
     Fix: use the image or kernels for this GPU, or those for all, or run on the GPU they are built for.
     """
-    for pod in index.workloads:
-        newest = pod.annotations.get(NEWEST)
-        for accelerator, pools in _accelerators_of(index, pod).items() if newest else ():
-            known = accelerators().get(accelerator)
-            if newest is None or known is None or known.compute_capability <= _capability(newest):
-                continue
-            major, minor = known.compute_capability
-            where = f" (pool {', '.join(pools)})" if pools else ""
-            yield Fault(
-                pod.at("runs_on"),
-                f"{pod.subject}: it runs on CUDA compute capability {newest} at most, but "
-                f"{accelerator}{where} has {major}.{minor}: the engine would stop at start",
-                (
-                    "leave out what ties it to older GPUs: TEI's engine.variant, SGLang's engine.attention_backend",
-                    f"a pool of {listed([gpu.name for gpu in accelerators().values() if _built_for(pod, gpu.name)])}",
-                ),
-            )
+    for pod, newest, unlike in _unlike(index, NEWEST, lambda has, newest: has > newest):
+        yield Fault(
+            pod.at("runs_on"),
+            f"{pod.subject}: it runs on CUDA compute capability {newest} at most, but {unlike}: the engine would stop "
+            "at start",
+            (
+                "leave out what ties it to older GPUs: TEI's engine.variant, SGLang's engine.attention_backend",
+                f"a pool of {listed([gpu.name for gpu in accelerators().values() if _built_for(pod, gpu.name)])}",
+            ),
+        )
 
 
 @rule("zone-without-gpu", "scheduling", "error")
@@ -282,6 +266,21 @@ def _gpus(container: Mapping[str, Any]) -> int:
     resources = container.get("resources") or {}
     count = resources.get("limits", {}).get(GPU, resources.get("requests", {}).get(GPU, 0))
     return int(count) if str(count).isdigit() else 0
+
+
+def _unlike(
+    index: Index, bound: str, outside: Callable[[tuple[int, int], tuple[int, int]], bool]
+) -> Iterator[tuple[Workload, str, str]]:
+    """Pods that may land on a GPU outside what an annotation bounds: the pod, the bound, and which GPU has what."""
+    for pod in index.workloads:
+        stated = pod.annotations.get(bound)
+        for accelerator, pools in _accelerators_of(index, pod).items() if stated else ():
+            known = accelerators().get(accelerator)
+            if stated is None or known is None or not outside(known.compute_capability, _capability(stated)):
+                continue
+            major, minor = known.compute_capability
+            where = f" (pool {', '.join(pools)})" if pools else ""
+            yield pod, stated, f"{accelerator}{where} has {major}.{minor}"
 
 
 def _accelerators_of(index: Index, pod: Workload) -> dict[str, list[str]]:

@@ -120,9 +120,10 @@ def plaintext_secret(index: Index) -> Iterator[Fault]:
     for part, item in objects:
         if annotations := item.properties.get("metadata", {}).get("annotations"):
             notes.append((place(part), f"{item.kind} {item.object_name}", annotations))
+    suspect = cache(looks_secret)
     for path, subject, annotations in notes:
         for key, value in annotations.items():
-            if looks_secret(str(value)):
+            if suspect(str(value)):
                 yield _told(path, f"{subject}: annotation {key}")
     for part, item in index.objects("ConfigMap"):
         for key, value in item.properties.get("data", {}).items():

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
-
-from ..config import Config
+from ..config import Config, defaults
 from ..plan import Part
 from ..serving.config import ModelServerConfig
 from ..serving.model_server import Track, assemble
@@ -28,9 +26,9 @@ class BlueGreenRollout(Config):
     """The rollout's kind."""
     active: Literal["blue", "green"]
     """The colour that serves. To go live or back, change this one word."""
-    blue: Variant = Field(default_factory=Variant)
+    blue: Variant = defaults(Variant)
     """What blue does differently. Omitted: nothing."""
-    green: Variant = Field(default_factory=Variant)
+    green: Variant = defaults(Variant)
     """What green does differently. Omitted: nothing."""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, cast
 from pydantic import Field
 
 from ..addons.adapter import PodMetric
-from ..config import Config
+from ..config import Config, defaults
 from ..monitoring.scrape import ScrapeTarget
 from ..plan import Part
 from ..serving.config import ModelServerConfig
@@ -33,7 +33,7 @@ Rollout = Annotated[RollingRollout | CanaryRollout | AbRollout | BlueGreenRollou
 class ModelConfig(ModelServerConfig):
     """One model of an environment."""
 
-    rollout: Rollout = Field(default_factory=RollingRollout)
+    rollout: Rollout = defaults(RollingRollout)
     """How a new version takes over. Omitted: pods are replaced one after another."""
 
 

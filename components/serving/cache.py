@@ -139,7 +139,7 @@ def is_read_only(cache: CacheConfig) -> bool:
 
 def folder(cache: CacheConfig) -> str | None:
     """The folder in it that holds the model's files and is no Hub cache."""
-    return getattr(cache, "folder", None)
+    return cache.folder if isinstance(cache, GcsFuseCache | HyperdiskMlCache | ImageCache) else None
 
 
 def volumes(server: str, cache: CacheConfig, content: str) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from ..config import (
     Revision,
     Seconds,
     Size,
+    defaults,
     is_commit,
     patterned,
 )
@@ -149,9 +150,9 @@ class ModelServerConfig(Config):
     """Pods, each with the whole model. Not used where autoscaling is set. Omitted: 1."""
     autoscaling: AutoscalingConfig | None = None
     """When to add and remove replicas. Omitted: never."""
-    resources: ResourcesConfig = Field(default_factory=ResourcesConfig)
+    resources: ResourcesConfig = defaults(ResourcesConfig)
     """CPU and memory. Omitted: three quarters of the node's, shared by its GPUs."""
-    cache: CacheConfig = Field(default_factory=NodeDisk)
+    cache: CacheConfig = defaults(NodeDisk)
     """Where model files are kept. Omitted: 50 GiB of the node's disk, downloaded anew by each pod."""
     offline: Flag | None = None
     """Whether the pods never call the Hub: HF_HUB_OFFLINE is set, and the network policy lets them reach no public
@@ -163,17 +164,17 @@ class ModelServerConfig(Config):
     shared_memory: Bytes | None = None
     """Shared memory (/dev/shm), which NCCL and PyTorch use between processes; part of memory. Omitted: 1 GiB for each
     GPU of the pod, at least one, and what the engine keeps there; containers have 64 MiB otherwise."""
-    service: ServiceConfig = Field(default_factory=ServiceConfig)
+    service: ServiceConfig = defaults(ServiceConfig)
     """How clients reach it. Omitted: a Service on port 80 inside the cluster."""
-    network: NetworkConfig = Field(default_factory=NetworkConfig)
+    network: NetworkConfig = defaults(NetworkConfig)
     """Who may call it and whom it may call. Omitted: its namespace, gateways and Prometheus; the Hub."""
-    update: UpdateConfig = Field(default_factory=UpdateConfig)
+    update: UpdateConfig = defaults(UpdateConfig)
     """How pods are replaced. Omitted: one at a time, without spare GPUs."""
     drain_sleep_seconds: Annotated[Seconds, Field(le=120)] = 15
     """Seconds between leaving the Service and SIGTERM, so that no client calls a pod that stops. Omitted: 15."""
     max_unavailable: Count = 1
     """Pods a drain of nodes may take at a time (PodDisruptionBudget). Omitted: 1."""
-    security: SecurityConfig = Field(default_factory=SecurityConfig)
+    security: SecurityConfig = defaults(SecurityConfig)
     """Overrides of the engine's hardening. Omitted: as hard as its image allows."""
     env: dict[EnvName, str] = Field(default_factory=dict)
     """Further environment variables. Secrets do not belong here. Omitted: the engine's."""

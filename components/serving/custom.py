@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ..catalog import metrics
-from ..config import Config, Count, DnsLabel, EnvName, Flag, Image, Number, Port, Seconds, patterned
+from ..config import Config, Count, DnsLabel, EnvName, Flag, Image, Number, Port, Seconds, defaults, patterned
 from ..errors import PLAINTEXT_ADVICE, MisfitError, Problem, hands_over_secret, looks_secret, states_secret
 from .engine import Launch, Probe, Security
 
@@ -100,7 +100,7 @@ class CustomEngine(Config):
     """Where model files are kept; HF_HOME points there. Omitted: /models."""
     scratch: tuple[AbsolutePath, ...] = ("/tmp", "/home/server")  # noqa: S108 - paths inside the container
     """What else it must be able to write; HOME is the last. Omitted: /tmp and /home/server."""
-    probes: ProbesConfig = Field(default_factory=ProbesConfig)
+    probes: ProbesConfig = defaults(ProbesConfig)
     """How Kubernetes watches it. Omitted: /health, 30 minutes to start."""
     drain_seconds: Seconds = 30
     """Seconds it finishes open requests after SIGTERM; tell the server the same. Omitted: 30."""

@@ -118,27 +118,28 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     base = tracks[0].config
     groups = sum(_most_replicas(track.config) + (track.config.update.max_surge or 0) for track in tracks)
     refuse_too_few_places(base, groups, site)
-    runs: list[tuple[Track, Launch]] = []
+    starts: dict[str, tuple[Launch, ...]] = {}
     for track in tracks:
         with track.blamed():
-            runs.append((track, _launch(track.config, site)))
+            starts[track.pods] = started(track.config, site)
+    runs = [(track, starts[track.pods][0]) for track in tracks]
     shared = _shared(name, base, runs, site)
     items = list(shared.items)
     active: list[str] = []
-    for track, launch in runs:
+    for track in tracks:
         if not track.standby:
             with track.blamed():
-                items += _track_items(name, track, launch, shared, site, after=shared.roles)
+                items += _track_items(name, track, starts[track.pods], shared, site, after=shared.roles)
             active.append(track.pods)
     timeout = max(_timeout_seconds(track.config, launch) for track, launch in runs)
     selected = {**selector, **LEADER} if base.nodes > 1 else selector
     items.append(
         service_item(name, base.namespace, base.service, selected, after=tuple(active), timeout_seconds=timeout)
     )
-    for track, launch in runs:
+    for track in tracks:
         if track.standby:
             with track.blamed():
-                items += _track_items(name, track, launch, shared, site, after=("service",))
+                items += _track_items(name, track, starts[track.pods], shared, site, after=("service",))
     outputs: dict[str, Any] = {
         "host": service_host(name, base.namespace),
         "url": service_url(name, base.namespace, base.service),
@@ -247,16 +248,11 @@ def _demand(config: ModelServerConfig, demand: Demand) -> Demand:
     return replace(demand, architecture=config.architecture.model(config.model))
 
 
-def _launch(config: ModelServerConfig, site: Site) -> Launch:
-    """How the pods that answer requests start."""
-    return started(config, site)[0]
-
-
 def _track_items(
-    name: str, track: Track, launch: Launch, shared: _Shared, site: Site, *, after: tuple[str, ...]
+    name: str, track: Track, group: tuple[Launch, ...], shared: _Shared, site: Site, *, after: tuple[str, ...]
 ) -> list[Item]:
-    config = track.config
-    deployment = _workload(name, track, launch, shared.token, site)
+    config, launch = track.config, group[0]
+    deployment = _workload(name, track, group, shared.token, site)
     role, budget = track.pods, track.role("disruption-budget")
     items = [
         object_item(budget, name, _disruption_budget(name, track), after=after),
@@ -285,12 +281,14 @@ def _track_items(
     return items
 
 
-def _workload(name: str, track: Track, launch: Launch, token: TokenParts | None, site: Site) -> dict[str, Any]:
+def _workload(
+    name: str, track: Track, group: tuple[Launch, ...], token: TokenParts | None, site: Site
+) -> dict[str, Any]:
     """What makes a track's pods: a Deployment, or a LeaderWorkerSet where a replica spans nodes."""
-    config = track.config
+    config, launch = track.config, group[0]
     labels = {"app": name, **track.labels}
     update = _update(config, gpus_of(config, site.nodes))
-    match started(config, site):
+    match group:
         case (leader, worker):
             return leader_worker_set(
                 track.deployment(name),

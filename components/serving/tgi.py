@@ -184,8 +184,11 @@ def _settings(engine: TgiEngine, given: Mapping[str, Any]) -> tuple[list[str], d
     """
     arguments: list[str] = []
     variables: dict[str, str] = {}
+    values = {**vars(engine), **given}
     for word, flag in flags_of("tgi").items():
-        value = given.get(word, getattr(engine, flag.field, None) if flag.field == word else None)
+        value = values.get(word)
+        if value is None or (flag.field != word and word not in given):
+            continue
         texts = _texts(word, value)
         if flag.flag and isinstance(value, bool):
             arguments += [flag.flag] if value else []
@@ -197,10 +200,8 @@ def _settings(engine: TgiEngine, given: Mapping[str, Any]) -> tuple[list[str], d
 
 
 def _texts(word: str, value: Any) -> list[str]:
-    """A value as the launcher parses it, one text for each time its flag is given; empty when there is none."""
+    """A value as the launcher parses it, one text for each time its flag is given."""
     match value:
-        case None:
-            return []
         case bool():
             return ["true" if value else "false"]
         case tuple() if word == "cors_allow_origin":

@@ -59,7 +59,7 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
     """The engine's name."""
     version: Annotated[str, patterned(r"^\w[-\w.]{0,127}$", "an image tag such as v0.30.0-cu129")] = "v0.30.0-cu129"
     """Image tag. Omitted: v0.30.0-cu129, whose CUDA 12.9 runs on NVIDIA drivers from 525 on; images of CUDA 13
-    (v0.31.0) ask for 580."""
+    (v0.31.0) ask for 580 (docs.nvidia.com/cuda/cuda-toolkit-release-notes, minor version compatibility)."""
     image: Image | None = None
     """Another image with vLLM in it, such as a mirror in Artifact Registry. Omitted: the official one at `version`,
     which says which flags there are in either case."""

@@ -7,7 +7,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ..config import Config, Count, DnsLabel, DnsName, HostName, LabelKey, LabelValue, Percent, Seconds, patterned
+from ..config import (
+    Config,
+    Count,
+    DnsLabel,
+    DnsName,
+    HostName,
+    LabelKey,
+    LabelValue,
+    Percent,
+    Seconds,
+    defaults,
+    patterned,
+)
 from ..errors import MisfitError, Problem
 from ..manifest import metadata, object_item, without_none
 from ..names import physical_name
@@ -101,7 +113,7 @@ class RouteConfig(Config):
     """Rules in order; the last one should match every request."""
     timeout_seconds: Seconds | None = None
     """Longest answer. Omitted: no limit, because a generation streams for minutes."""
-    load_balancing: LoadBalancing = Field(default_factory=LoadBalancing)
+    load_balancing: LoadBalancing = defaults(LoadBalancing)
     """How pods share requests. Omitted: fewest open requests first."""
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..overview import image_version
@@ -17,13 +17,17 @@ _FIELDS = {
     "guestAccelerators.count": "GPUs a node",
     "guestAccelerators.type": "GPU",
     "diskSizeGb": "GB of disk",
+    "ephemeralStorageLocalSsdConfig": "local SSDs",
     "totalMaxNodeCount": "nodes at most",
     "totalMinNodeCount": "nodes always",
     "requests.nvidia.com/gpu": "GPUs",
 }
 """Fields whose own name says too little."""
+_MATCHES = ("exact", "prefix", "regex")
+"""How a route matches a header or path, whose name comes before."""
 _SWITCHES = {"spot": "Spot", "flexStart": "flex-start", "preemptible": "preemptible"}
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _LONGEST = 48
 _ASIDE = ("metadata.annotations", "metadata.labels")
 """What is told only where nothing else differs: it says again what the arguments say."""
@@ -57,10 +61,18 @@ def value_words(value: Any) -> str | None:
         return "on" if value else "off"
     if isinstance(value, int | float) or (isinstance(value, str) and value and "\n" not in value):
         text = str(value)
+        if _COMMIT.fullmatch(text):
+            return text[:8]
         return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     if isinstance(value, list) and all(isinstance(word, str) for word in value) and len(" ".join(value)) <= _LONGEST:
         return " ".join(value)
     return None
+
+
+def image_words(container: Mapping[str, Any]) -> str:
+    """`TGI 3.3.6`; empty where a container has no image."""
+    name, image = str(container.get("name", "")), container.get("image")
+    return f"{_ENGINES.get(name, name)} {image_version(image)}".strip() if isinstance(image, str) else ""
 
 
 def _cause(one: Difference, shown: FieldChange) -> str:
@@ -74,7 +86,8 @@ def _cause(one: Difference, shown: FieldChange) -> str:
         name = _SWITCHES[str(last.name)]
         return f"becomes {name}" if shown.after is True else f"no longer {name}"
     if last.sort == "entry":
-        name = next((str(part) for part in last.name if part is not None), "")
+        parts = [str(part) for part in last.name if part is not None]
+        name = _metric(parts) if one.place.endswith("metrics") else next(iter(parts), "")
         noun = field_words(one.place.rpartition(".")[2]).removesuffix("s")
         return f"{noun} {name} {'added' if shown.before is ABSENT else 'removed'}"
     if last.sort == "member":
@@ -91,9 +104,22 @@ def _name(one: Difference) -> str:
     known = _FIELDS.get(".".join(names[-2:])) or _FIELDS.get(names[-1])
     if known:
         return known
+    if names[-2:-1] in (["labels"], ["annotations"]):
+        return f"{names[-2].removesuffix('s')} {names[-1]}"
+    if names[-1] in _MATCHES and len(names) > 1:
+        return names[-2]
+    if "metrics" in names:
+        metric = next((step.name for step in one.steps if step.sort == "entry"), ())
+        return f"{_metric([str(part) for part in metric if part is not None])} {field_words(names[-1])}".strip()
     if one.steps[-1].sort == "index":
         return f"{field_words(names[-1])} {one.steps[-1].name + 1}"
     return names[-1] if names[-1] in ("cpu", "memory") or "/" in names[-1] else field_words(names[-1])
+
+
+def _metric(key: Sequence[str]) -> str:
+    """The name of a metric by the key of its entry; Stackdriver's are `prometheus.googleapis.com|name|kind`."""
+    name = key[-1] if key else ""
+    return name.split("|")[1] if name.count("|") > 1 else name
 
 
 def _image(container: str, shown: FieldChange) -> str:

@@ -16,6 +16,11 @@ Action = Literal["create", "update", "replace", "delete", "rename"]
 _CHECKSUM = "checksum"
 """The word that annotations with the checksum of a file have
 (helm.sh/docs/howto/charts_tips_and_tricks)."""
+_FELT = frozenset({
+    "Deployment", "StatefulSet", "LeaderWorkerSet", "DaemonSet", "Service", "NodePool", "Cluster", "Namespace",
+    "PersistentVolumeClaim", "PersistentVolume", "Release",
+})  # fmt: skip
+"""Kinds whose new name is felt: by clients, by pods that are made anew, or by data that stays behind."""
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "LeaderWorkerSet"})
 
 
@@ -81,7 +86,10 @@ def renamed(before: Resource, after: Resource) -> Ruling:
     if before.protect:
         reason += "; it is protected, so Pulumi refuses until protect is off"
     source = rule_of("Deployment", "spec.selector").source if before.type.startswith("kubernetes:") else ""
-    return Ruling("rename", "replaced", reason, source)
+    if before.kind in _FELT:
+        return Ruling("rename", "replaced", reason, source)
+    gained = _effect(rule_of(before.kind, "+"))
+    return Ruling("rename", "harmless" if gained == "added" else gained, reason, source)
 
 
 def follows_file(differences: Sequence[Difference]) -> bool:

@@ -20,6 +20,8 @@ _UNITS = {
     "E": Fraction(10**18), "Ki": Fraction(2**10), "Mi": Fraction(2**20), "Gi": Fraction(2**30), "Ti": Fraction(2**40),
     "Pi": Fraction(2**50), "Ei": Fraction(2**60),
 }  # fmt: skip
+_LIVE = frozenset({"uid", "resourceVersion", "managedFields"})
+"""What an object's metadata has once an API server has written it."""
 POSITIONAL = ""
 """The flag under which the arguments before the first flag are told."""
 
@@ -66,9 +68,7 @@ def differences(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) 
     """
     if before == after:
         return []
-    live = any(
-        side.get("metadata", {}).keys() & {"uid", "resourceVersion", "managedFields"} for side in (before, after)
-    )
+    live = any(inside(side, "metadata").keys() & _LIVE for side in (before, after))
     return list(_Walk(kind, live=live).fields((), "", before, after))
 
 
@@ -222,6 +222,13 @@ class _Walk:
         if value is None:
             value = next(iter(default_of(self.kind, f"{place}.{field}")), None)
         return value if isinstance(value, Hashable) else repr(value)
+
+
+def inside(tree: Any, *names: str) -> Mapping[str, Any]:
+    """The mapping at some place of a tree; an empty one where there is none, as in a file that was edited by hand."""
+    for name in names:
+        tree = tree.get(name) if isinstance(tree, Mapping) else None
+    return tree if isinstance(tree, Mapping) else {}
 
 
 def flag_values(arguments: Sequence[str]) -> dict[Hashable, Any]:

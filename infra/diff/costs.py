@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from ..environments import Loaded
+from components.plan import Plan
+from components.proofs.index import Index
 
 
-def cost_of(loaded: Loaded) -> Mapping[str, Any] | None:
+def cost_of(plan: Plan, index: Index) -> Mapping[str, Any] | None:
     """The environment's monthly cost as `infra cost --format json` has it; `None` where nothing can price it."""
     try:
         module = import_module("components.cost.estimate")
     except ModuleNotFoundError:
         return None
-    priced: Mapping[str, Any] = module.estimate(loaded.plan).as_json()
+    priced: Mapping[str, Any] = module.estimate(plan, index=index).as_json()
     return priced
 
 

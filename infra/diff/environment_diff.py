@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from .classify import classify, created, deleted, follows_file, renamed
-from .compare import differences
+from .compare import differences, inside
 from .costs import cost_delta
 from .findings import compare_findings
 from .headlines import headlines
 from .identity import resource_label
 from .impact import Impact
 from .pair import Pair, component_of
+from .pods import pod_template
 from .renames import renames
 from .report import Change, EnvironmentDiff
 from .shield import shielded
@@ -69,9 +71,10 @@ def _compared(
         pairs = overrule(pairs)
     impact = Impact(base, head)
     changes = tuple(_change(pair, impact) for pair in pairs)
-    found = compare_findings(base.findings, head.findings)
+    found = compare_findings(base.findings, head.findings, head.waived or ())
     cost = cost_delta(base.cost, head.cost)
-    status = replace_status or ("changed" if pairs or found.new or found.fixed else "unchanged")
+    accepted = {_waiver(one) for one in base.waived or ()} != {_waiver(one) for one in head.waived or ()}
+    status = replace_status or ("changed" if pairs or found.new or found.fixed or accepted else "unchanged")
     return EnvironmentDiff(
         environment=head.environment,
         status=status,  # type: ignore[arg-type]  # one of the words above
@@ -161,11 +164,10 @@ def _with_consequences(pairs: list[Pair]) -> list[Pair]:
 
 
 def _files_of(resource: Resource) -> Iterator[tuple[str, str, str]]:
-    spec = resource.properties.get("spec", {}).get("template", {}).get("spec", {})
-    for volume in spec.get("volumes", ()):
+    for volume in inside(pod_template(resource), "spec").get("volumes", ()):
         for source, (kind, field) in _FILES.items():
-            if source in volume:
-                yield kind, resource.namespace, str(volume[source].get(field))
+            if name := inside(volume, source).get(field):
+                yield kind, resource.namespace, str(name)
 
 
 def _change(pair: Pair, impact: Impact) -> Change:
@@ -188,6 +190,10 @@ def _change(pair: Pair, impact: Impact) -> Change:
 
 def _moved(before: Resource, after: Resource) -> str:
     return after.name if before.namespace == after.namespace else f"{after.namespace}/{after.name}"
+
+
+def _waiver(waived: Mapping[str, Any]) -> tuple[Any, ...]:
+    return waived.get("rule"), waived.get("at"), str(waived.get("waived"))
 
 
 def _notes(base: Snapshot | None, head: Snapshot) -> tuple[str, ...]:

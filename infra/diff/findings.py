@@ -19,10 +19,13 @@ class Compared(NamedTuple):
     standing: tuple[Finding, ...]
 
 
-def compare_findings(base: Iterable[Finding] | None, head: Iterable[Finding] | None) -> Compared:
+def compare_findings(
+    base: Iterable[Finding] | None, head: Iterable[Finding] | None, waived: Iterable[Finding] = ()
+) -> Compared:
     """Tell findings apart by rule, severity and place, and by their words without numbers where that is not enough.
 
-    Without a base that was proved nothing is new or fixed: everything stands. Without a head nothing is known.
+    What the head waives is not fixed. Without a base that was proved nothing is new or fixed: everything stands.
+    Without a head that was proved nothing is known.
     """
     if head is None:
         return Compared((), (), ())
@@ -34,6 +37,9 @@ def compare_findings(base: Iterable[Finding] | None, head: Iterable[Finding] | N
     open_: list[Finding] = []
     standing: dict[int, Finding] = {}
     entries = list(head)
+    for accepted in waived:
+        if left[_identity(accepted)]:
+            left[_identity(accepted)].pop()
     # Those with the same words first, so that of two at one place the right one is fixed.
     for exact in (True, False):
         for number, finding in enumerate(entries):

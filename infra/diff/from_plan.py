@@ -9,6 +9,7 @@ from typing import Any
 from components.errors import dotted
 from components.manifest import Shared
 from components.plan import ItemOutput, Late, Plan, SecretRef
+from components.proofs.index import Index
 
 from ..environments import Loaded
 from ..footprint import footprints, footprints_json
@@ -35,15 +36,16 @@ def snapshot_of(
         file: the stack file relative to the repository. Empty: as it was read.
     """
     plan = loaded.plan
+    index = Index(plan) if proved or cost else None
     return Snapshot(
         environment=loaded.stack.environment,
         resources=tuple(resources_of(plan)),
         file=file or str(loaded.stack.path),
         nodes=plan.nodes,
-        cost=cost_of(loaded) if cost else None,
+        cost=cost_of(plan, index) if cost and index else None,
         picture=_picture(loaded) if picture else "",
         lines=_lines(loaded),
-        **(_proved(loaded, today, file) if proved else {}),
+        **(_proved(loaded, index, today, file) if proved and index else {}),
     )
 
 
@@ -94,9 +96,9 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, SecretRef | Late | ItemOutput) else value
 
 
-def _proved(loaded: Loaded, today: date, file: str) -> dict[str, Any]:
+def _proved(loaded: Loaded, index: Index, today: date, file: str) -> dict[str, Any]:
     environment = loaded.stack.environment
-    verdict = prove_environment(environment, loaded.plan, loaded.environment.policy.waive, today)
+    verdict = prove_environment(environment, loaded.plan, loaded.environment.policy.waive, today, index)
     checked = Checked(environment, loaded.stack.path, loaded=loaded, verdict=verdict)
     shown = file or str(loaded.stack.path)
 
@@ -107,7 +109,7 @@ def _proved(loaded: Loaded, today: date, file: str) -> dict[str, Any]:
         "findings": tuple(placed(one.as_json(), checked.place(one).line) for one in checked.findings),
         "waived": tuple(placed(one.as_json(), checked.place(one.finding).line) for one in verdict.waived),
         "rules_held": verdict.held,
-        "footprints": tuple(footprints_json(footprints(loaded.plan))),
+        "footprints": tuple(footprints_json(footprints(index))),
     }
 
 

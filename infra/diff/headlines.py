@@ -9,12 +9,13 @@ from typing import NamedTuple
 from components.errors import Path, dotted
 
 from ..overview import track_name
-from .causes import causes, pairs_of
+from .causes import causes, image_words, pairs_of
 from .classify import follows_file, rule_for
+from .compare import inside
 from .impact import Impact
 from .pair import Pair, component_of
-from .pods import CONTROLLERS, selector
-from .report import EFFECTS, Change, Effect, Headline
+from .pods import CONTROLLERS, pod_template, selector
+from .report import ABSENT, EFFECTS, Change, Effect, Headline
 from .routes import percent, shares
 from .snapshot import Resource
 from .words import listed
@@ -28,6 +29,7 @@ _SECTIONS = {
     "priority_classes": "priority class ",
     "addons": "add-on ",
 }
+_NOUNS = {"PersistentVolumeClaim": "claim", "PersistentVolume": "volume", "StorageClass": "storage class"}
 _MOST = 3
 
 
@@ -70,7 +72,7 @@ def _headline(group: Sequence[Told], impact: Impact) -> Headline:
 def _what(group: Sequence[Told], worst: Sequence[Told], effect: Effect, impact: Impact) -> str:
     subject = _subject(worst[0].pair.resource)
     if all(one.change.action == "create" for one in group) and effect == "added":
-        return f"{subject} is new"
+        return f"{subject} is new{_introduced(group)}"
     if all(one.change.action == "delete" for one in group) and effect == "removed":
         return f"{subject} is removed"
     if moved := next((one.pair for one in worst if one.change.action == "rename" and one.pair.before), None):
@@ -79,6 +81,8 @@ def _what(group: Sequence[Told], worst: Sequence[Told], effect: Effect, impact: 
     match effect:
         case "replaced":
             text = f"{_who(subject, worst)} is replaced"
+            if zones := _lost_zones(worst):
+                return f"{subject} loses {listed(zones)}"
         case "restarted":
             text = f"{_tracks(subject, worst, impact)} restarts"
         case "rerouted":
@@ -100,7 +104,7 @@ def _what(group: Sequence[Told], worst: Sequence[Told], effect: Effect, impact: 
         else text
     )
     further = [found for found in (_also(group, also) for also in ("rerouted", "scaled") if also != effect) if found]
-    return "; ".join((text, *further)) if effect not in ("harmless", "removed", "added") else text
+    return "; ".join((text, *further)) if effect in ("restarted", "rerouted") else text
 
 
 def _why(worst: Sequence[Told], effect: Effect) -> str:
@@ -177,7 +181,10 @@ def _scales(found: Sequence[Told]) -> str:
 def _means(worst: Sequence[Told], effect: Effect) -> str:
     if effect == "scaled":
         # What comes before the colon is what the row says already.
-        further = ((_track(one.pair.resource), one.change.means.partition(": ")[2]) for one in worst)
+        further = (
+            (_track(one.pair.resource), text.partition(": ")[2] if "→" in text else text)
+            for one, text in ((one, one.change.means) for one in worst)
+        )
         own = dict.fromkeys((f"{name}: " if name else "", text) for name, text in further if text)
         return "; ".join(f"{name}{text}" for name, text in own)
     told: dict[str, list[str]] = {}
@@ -214,11 +221,35 @@ def _who(subject: str, worst: Sequence[Told]) -> str:
     one = worst[0].pair.resource
     if one.kind in (*CONTROLLERS, "NodePool", "Cluster", "Release") or (not one.at and one.name in subject):
         return subject
-    return f"{one.kind} `{one.name}` of {subject}" if one.at else f"{one.kind} `{one.name}`"
+    if one.at[:1] != ("models",) and f"`{one.name}`" in subject:
+        return subject
+    return f"{_NOUNS.get(one.kind, one.kind)} `{one.name}` of {subject}" if one.at else f"{one.kind} `{one.name}`"
 
 
 def _kinds(worst: Sequence[Told]) -> str:
     return listed(dict.fromkeys(f"{one.pair.resource.kind} `{one.pair.resource.name}`" for one in worst))
+
+
+def _lost_zones(worst: Sequence[Told]) -> list[str]:
+    """The zones that a pool or cluster loses, where nothing worse happens to it."""
+    found = [
+        one for told in worst for one in told.pair.differences if rule_for(told.pair.resource, one).how != "in-place"
+    ]
+    lost = [one for told in worst for one in told.pair.differences if one.place == "nodeLocations"]
+    return [str(one.before) for one in lost if one.after is ABSENT] if not found else []
+
+
+def _introduced(group: Sequence[Told]) -> str:
+    """What a new model runs, and what a new pool is made of."""
+    for one in (told.pair.resource for told in group):
+        if one.kind == "NodePool":
+            machine = inside(one.properties, "nodeConfig").get("machineType")
+            return f": {machine}" if machine else ""
+        if one.kind in CONTROLLERS:
+            boxes = inside(pod_template(one), "spec").get("containers") or [{}]
+            server = image_words(inside(boxes[0]))
+            return f": {server}" if server else ""
+    return ""
 
 
 def _renamed(before: Resource, after: Resource) -> str:

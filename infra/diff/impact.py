@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import ceil
-from typing import Any
 
-from .compare import Difference
+from components.plan import GPU
+
+from .compare import Difference, inside
 from .pair import Pair, component_of
-from .pods import CONTROLLERS, Band, Pods, Rollout, scale_bounds, selector
+from .pods import CONTROLLERS, Band, Pods, Rollout, pod_template, scale_bounds, selector
 from .report import ABSENT
 from .routes import moved_shares, percent
 from .snapshot import Resource, Snapshot
 from .words import counted, dash, listed, minutes
 
-_NOTHING: Mapping[str, Any] = {}
+_REFUSED = frozenset(
+    {"PersistentVolumeClaim", "PersistentVolume", "StorageClass", "PriorityClass", "ConfigMap", "Secret"}
+)
+"""Kinds of which the API server refuses what the provider would do in place."""
+_LOST = "what it holds is lost, unless the volume's reclaim policy keeps it"
 
 
 class Impact:
@@ -58,7 +63,7 @@ class Impact:
         if how.recreate:
             return f"{pods}, all at once: {minutes(start, 1)} without {self._rest(one, others)}"
         rounds = ceil(many / (how.surge + how.unavailable))
-        text = f"{pods}, {self._pace(one, how, many)}: {minutes(start, rounds)}"
+        text = f"{pods}, {self._pace(one, how, replicas)}: {minutes(start, rounds)}"
         left = many - min(many, how.unavailable)
         total = many + sum(self.head.replicas(other).low for other in others)
         answering = total - (many - left)
@@ -70,10 +75,11 @@ class Impact:
         names = listed(f"`{other.name}`" for other in others)
         return f"them; {names} answer" if names else f"`{_name(one)}`"
 
-    def _pace(self, one: Resource, how: Rollout, many: int) -> str:
+    def _pace(self, one: Resource, how: Rollout, replicas: Band) -> str:
+        many = max(1, replicas.low)
         at_once = how.surge + how.unavailable
         pace = "at once" if at_once >= many > 1 else "one at a time" if at_once == 1 else f"{at_once} at a time"
-        if many == 1 and not how.surge:
+        if replicas == Band(1, 1) and not how.surge:
             pace = "the old one goes first"
         if not _gpus(one):
             return pace
@@ -81,6 +87,8 @@ class Impact:
 
     def _replaced(self, pair: Pair) -> str:
         one = pair.before or pair.resource
+        if pair.ruling.action == "update" and one.kind in _REFUSED:
+            return "`up` fails until it is deleted; what runs stays as it is"
         match one.kind:
             case "NodePool":
                 return self._pool(pair, one)
@@ -90,11 +98,13 @@ class Impact:
                 return "it runs again; pods that serve are not touched"
             case "Service":
                 old, new = f"`{one.name}`", pair.resource.name
+                if one.namespace != pair.resource.namespace:
+                    old, new = f"`{one.name}.{one.namespace}`", f"{new}.{pair.resource.namespace}"
                 if pair.ruling.action == "rename":
                     return f"clients of {old} must call `{new}` from now on"
                 return f"clients of {old} get no answer until the new one is there"
             case "PersistentVolumeClaim":
-                return "what it holds is lost, unless the volume's reclaim policy keeps it"
+                return f"{_LOST}; `up` waits for pods that use it to go"
             case "StorageClass" | "PriorityClass":
                 return "what exists keeps its settings"
             case kind if kind in CONTROLLERS:
@@ -108,6 +118,8 @@ class Impact:
                 return ""
 
     def _pool(self, pair: Pair, pool: Resource) -> str:
+        if gone := [one.before for one in pair.differences if one.place == "nodeLocations" and one.after is ABSENT]:
+            return f"its nodes in {listed(map(str, gone))} go, and their pods move to its other zones"
         name = pool.at[-1] if pool.at and pool.at[0] == "node_pools" else pool.name
         found = self.base.on_pool(str(name))
         if not found:
@@ -118,6 +130,10 @@ class Impact:
         slowest: Band | None = None
         for verdict in found:
             owner = self.base.by_key[verdict.pod.item.role]
+            if pair.ruling.action == "rename":
+                moving.append(f"`{owner.name}`")
+                elsewhere[f"`{pair.resource.name}`"] = None
+                continue
             others = [node.pool for node in verdict.fits if node.pool != name and node.max_nodes != 0]
             word = f"`{owner.name}`"
             if word in moving or word in homeless or self.base.is_standby(owner):
@@ -160,7 +176,7 @@ class Impact:
             )
             return f"its nodes go; pods of {listed(names)} could run there" if names else "its nodes go"
         if one.kind == "PersistentVolumeClaim":
-            return "what it holds is lost, unless the volume's reclaim policy keeps it"
+            return _LOST
         return ""
 
     def _added(self, one: Resource) -> str:
@@ -171,7 +187,7 @@ class Impact:
     def _rerouted(self, pair: Pair) -> str:
         one = pair.resource
         if one.kind == "NetworkPolicy":
-            return "connections that it no longer allows are cut" if pair.differences or not pair.after else ""
+            return _cut(pair)
         if one.kind == "Service" and any(found.place.startswith("spec.selector") for found in pair.differences):
             if pair.before is None:
                 return ""
@@ -185,16 +201,16 @@ class Impact:
         one = pair.resource
         if one.kind in CONTROLLERS and pair.before is not None:
             before, after = self.base.replicas(pair.before), self.head.replicas(one)
-            return _more_or_less(before, after, _gpus(one), _noun(one)) + self._shares(pair.before, one)
+            return _more_or_less(before, after, _gpus(one), _noun(one, several=True)) + self._shares(pair.before, one)
         if one.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
             if pair.before is None or pair.after is None:
                 band = scale_bounds(one)
-                word = "from now on" if pair.before is None else "no longer"
-                return f"{dash(band.low, band.high)} pods, {word}"
+                word = "" if pair.before is None else "no longer "
+                return f"{word}{dash(band.low, band.high)} pods"
             old, new = scale_bounds(pair.before), scale_bounds(pair.after)
-            target = one.properties.get("spec", _NOTHING).get("scaleTargetRef", _NOTHING)
+            target = inside(one.properties, "spec", "scaleTargetRef")
             owner = next((found for found in self._owners(one) if found.name == target.get("name")), None)
-            return _more_or_less(old, new, _gpus(owner) if owner else 0, "pod") if old != new else "the same bounds"
+            return _more_or_less(old, new, _gpus(owner) if owner else 0, "pods") if old != new else ""
         if one.kind == "NodePool":
             return "; ".join(_node_counts(pair.differences))
         return "pods that run stay" if one.kind == "ResourceQuota" else ""
@@ -215,6 +231,17 @@ class Impact:
         return (found for found in self.head.controllers(one.namespace) if component_of(found) == mine)
 
 
+def _cut(pair: Pair) -> str:
+    """What a network policy's change does to connections: pods without any policy may be reached by everybody."""
+    if pair.before is None:
+        return "connections that it does not allow are cut"
+    if pair.after is None:
+        return "what other policies do not forbid is allowed"
+    widens = all(one.before is ABSENT and one.place.count(".") > 1 for one in pair.differences)
+    widens |= all(one.before is ABSENT and one.steps[-1].sort in ("index", "member") for one in pair.differences)
+    return "more is allowed, and nothing is cut" if widens else "connections that it no longer allows are cut"
+
+
 def _node_counts(found: Iterable[Difference]) -> Iterable[str]:
     for one in found:
         word = {"totalMinNodeCount": "always", "totalMaxNodeCount": "at most"}.get(str(one.steps[-1].name))
@@ -224,7 +251,7 @@ def _node_counts(found: Iterable[Difference]) -> Iterable[str]:
 
 def _more_or_less(before: Band, after: Band, gpus: int, noun: str) -> str:
     old, new = dash(before.low, before.high), dash(after.low, after.high)
-    text = f"{old} → {new} {noun}s"
+    text = f"{old} → {new} {noun}"
     most = ((after.high or after.low) - (before.high or before.low)) * gpus
     if most:
         text += f": {abs(most)} GPU{'s' if abs(most) > 1 else ''} {'more' if most > 0 else 'less'} at most"
@@ -237,21 +264,19 @@ def _only(side: Mapping[str, str], other: Mapping[str, str]) -> str:
 
 
 def _pods(one: Resource, replicas: Band) -> str:
-    noun = _noun(one)
-    if replicas.low == replicas.high:
-        return counted(replicas.low, noun)
-    return f"{dash(replicas.low, replicas.high)} {noun}s"
+    amount = dash(replicas.low, replicas.high)
+    return f"{amount} {_noun(one, several=replicas != Band(1, 1))}"
 
 
 def _verb(verb: str, replicas: Band) -> str:
     return f"{verb}{'es' if verb == 'go' else 's'}" if replicas == Band(1, 1) else verb
 
 
-def _noun(one: Resource) -> str:
-    if one.kind != "LeaderWorkerSet":
-        return "pod"
-    size = one.properties.get("spec", _NOTHING).get("leaderWorkerTemplate", _NOTHING).get("size", 1)
-    return "pod" if size == 1 else f"{size}-pod group"
+def _noun(one: Resource, *, several: bool) -> str:
+    size = inside(one.properties, "spec", "leaderWorkerTemplate").get("size", 1) if one.kind == "LeaderWorkerSet" else 1
+    if size == 1:
+        return "pods" if several else "pod"
+    return f"group{'s' if several else ''} of {size} pods"
 
 
 def _name(one: Resource) -> str:
@@ -259,14 +284,12 @@ def _name(one: Resource) -> str:
 
 
 def _gpus(one: Resource) -> int:
-    spec = one.properties.get("spec", _NOTHING)
-    group = spec.get("leaderWorkerTemplate")
-    template = (group or {}).get("workerTemplate") if group else spec.get("template")
-    containers = (template or _NOTHING).get("spec", _NOTHING).get("containers", ())
-    each = sum(
-        int(box.get("resources", _NOTHING).get("limits", _NOTHING).get("nvidia.com/gpu", 0)) for box in containers
-    )
-    return each * int((group or {}).get("size", 1))
+    """The GPUs of one replica, on all its nodes."""
+    group = inside(one.properties, "spec", "leaderWorkerTemplate")
+    template = inside(group, "workerTemplate") or pod_template(one)
+    found = inside(template, "spec").get("containers", ())
+    each = sum(int(inside(box, "resources", "limits").get(GPU, 0)) for box in found)
+    return each * int(group.get("size", 1))
 
 
 def _spare(gpus: int) -> str:

@@ -17,12 +17,12 @@ from components.proofs.scheduler import Verdict
 from components.proofs.workload import has_labels
 
 from ..overview import track_name
+from .compare import inside
 from .pair import component_of
 from .snapshot import Resource, Snapshot
 
 CONTROLLERS = ("Deployment", "StatefulSet", "LeaderWorkerSet", "DaemonSet")
 """Kinds whose pods run on."""
-_NOTHING: Mapping[str, Any] = {}
 
 
 class Band(NamedTuple):
@@ -55,25 +55,24 @@ class Pods:
 
     def replicas(self, resource: Resource) -> Band:
         """How many pods, or groups of a LeaderWorkerSet, a controller has."""
-        fixed = resource.properties.get("spec", _NOTHING).get("replicas", 1)
+        fixed = _whole(inside(resource.properties, "spec").get("replicas"), 1)
         scaled = self._scales.get((resource.namespace, resource.kind, resource.name))
         return scaled or Band(fixed, fixed)
 
     def rollout(self, resource: Resource, replicas: int) -> Rollout:
         """How it exchanges that many pods."""
-        spec = resource.properties.get("spec", _NOTHING)
+        spec = inside(resource.properties, "spec")
         match resource.kind:
             case "LeaderWorkerSet":
-                place, given = "spec.rolloutStrategy.rollingUpdateConfiguration", spec.get("rolloutStrategy", _NOTHING)
-                rolling = given.get("rollingUpdateConfiguration", _NOTHING)
+                above = ("rolloutStrategy", "rollingUpdateConfiguration")
             case "Deployment":
-                place, given = "spec.strategy.rollingUpdate", spec.get("strategy", _NOTHING)
-                if given.get("type") == "Recreate":
+                if inside(spec, "strategy").get("type") == "Recreate":
                     return Rollout(0, replicas, recreate=True)
-                rolling = given.get("rollingUpdate", _NOTHING)
+                above = ("strategy", "rollingUpdate")
             case _:
                 # A StatefulSet's pods go one by one; a DaemonSet's too unless it says otherwise.
-                rolling, place = spec.get("updateStrategy", _NOTHING).get("rollingUpdate", _NOTHING), "spec"
+                above = ("updateStrategy", "rollingUpdate")
+        rolling, place = inside(spec, *above), ".".join(("spec", *above))
         surge = rolling.get("maxSurge", next(iter(default_of(resource.kind, f"{place}.maxSurge")), 0))
         absent = rolling.get("maxUnavailable", next(iter(default_of(resource.kind, f"{place}.maxUnavailable")), 1))
         made, taken = _share(surge, replicas, up=True), _share(absent, replicas, up=False)
@@ -111,6 +110,8 @@ class Pods:
 
     def on_pool(self, pool: str) -> list[Verdict]:
         """What the scheduler makes of the pods that can land on a pool."""
+        if not self.snapshot.nodes:
+            return []
         return [one for one in self._verdicts if any(node.pool == pool for node in one.fits)]
 
     @cached_property
@@ -123,10 +124,9 @@ class Pods:
         found: dict[tuple[str, str, str], Band] = {}
         for one in self.snapshot.resources:
             if one.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
-                spec = one.properties.get("spec", _NOTHING)
-                target = spec.get("scaleTargetRef", _NOTHING)
-                bounds = scale_bounds(one)
-                found[one.namespace, target.get("kind", "Deployment"), target.get("name", "")] = bounds
+                target = inside(one.properties, "spec", "scaleTargetRef")
+                kind, name = str(target.get("kind", "Deployment")), str(target.get("name", ""))
+                found[one.namespace, kind, name] = scale_bounds(one)
         return found
 
     @cached_property
@@ -169,26 +169,28 @@ class Pods:
 
 def scale_bounds(resource: Resource) -> Band:
     """The fewest and most replicas that an autoscaler sets."""
-    spec = resource.properties.get("spec", _NOTHING)
+    spec = inside(resource.properties, "spec")
     if resource.kind == "ScaledObject":
         # KEDA's own defaults (kedacore/keda@v2.21.0 apis/keda/v1alpha1/scaledobject_types.go).
-        return Band(spec.get("minReplicaCount", 0), spec.get("maxReplicaCount", 100))
-    return Band(spec.get("minReplicas", 1), spec.get("maxReplicas", 1))
+        return Band(_whole(spec.get("minReplicaCount"), 0), _whole(spec.get("maxReplicaCount"), 100))
+    return Band(_whole(spec.get("minReplicas"), 1), _whole(spec.get("maxReplicas"), 1))
 
 
 def pod_labels(resource: Resource) -> Mapping[str, str]:
     """The labels of a controller's pods, those of a group's leader."""
-    spec = resource.properties.get("spec", _NOTHING)
-    group = spec.get("leaderWorkerTemplate", _NOTHING)
-    template = group.get("leaderTemplate") or group.get("workerTemplate") or spec.get("template") or _NOTHING
-    labels: Mapping[str, str] = template.get("metadata", _NOTHING).get("labels") or _NOTHING
-    return labels
+    return inside(pod_template(resource), "metadata", "labels")
+
+
+def pod_template(resource: Resource) -> Mapping[str, Any]:
+    """The template of a controller's pods, that of a group's leader."""
+    spec = inside(resource.properties, "spec")
+    group = inside(spec, "leaderWorkerTemplate")
+    return inside(group, "leaderTemplate") or inside(group, "workerTemplate") or inside(spec, "template")
 
 
 def selector(service: Resource) -> Mapping[str, str]:
     """The labels by which a Service finds its pods."""
-    found: Mapping[str, str] = service.properties.get("spec", _NOTHING).get("selector") or _NOTHING
-    return found
+    return inside(service.properties, "spec", "selector")
 
 
 def _part(name: str, members: Sequence[Resource]) -> Part:
@@ -197,9 +199,14 @@ def _part(name: str, members: Sequence[Resource]) -> Part:
     return Part(kind, own, items, path=members[0].at)
 
 
-def _share(amount: int | str, whole: int, *, up: bool) -> int:
+def _whole(value: Any, absent: int) -> int:
+    return value if isinstance(value, int) else absent
+
+
+def _share(amount: Any, whole: int, *, up: bool) -> int:
     """A number of pods, or a percentage of them: rounded up for what is made, down for what goes."""
     if isinstance(amount, int):
         return amount
-    share = float(amount.rstrip("%")) * whole / 100
+    digits = str(amount).rstrip("%")
+    share = (int(digits) if digits.isdigit() else 0) * whole / 100
     return ceil(share) if up else floor(share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -26,10 +27,11 @@ def renames(gone: Iterable[Resource], new: Iterable[Resource]) -> dict[str, Reso
 
 
 def _content(resource: Resource) -> str:
-    name, component = resource.name, resource.component.rpartition("/")[2] or resource.name
-    words = sorted({word for word in (name, component, resource.namespace) if word}, key=lambda word: -len(word))
-
     text = json.dumps(resource.properties, sort_keys=True, default=str)
-    for word in words:
-        text = text.replace(word, "\0")
+    name, component = resource.name, resource.component.rpartition("/")[2] or resource.name
+    for word in sorted({name, component}, key=len, reverse=True):
+        # Whole words only: a model called qwen may serve one of that family.
+        text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", "\0", text)
+    if resource.namespace:
+        text = text.replace(f'"namespace": "{resource.namespace}"', "\0").replace(f".{resource.namespace}.svc", "\0")
     return f"{resource.kind}\0{text}"

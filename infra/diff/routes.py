@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .compare import inside
 from .pair import Pair
 from .snapshot import Resource
 
-_NOTHING: Mapping[str, Any] = {}
 _WHOLE = 100
 
 
@@ -46,21 +46,25 @@ def percent(share: float) -> str:
 
 
 def _rules(route: Resource) -> Iterator[Mapping[str, float]]:
-    spec = route.properties.get("spec", _NOTHING)
+    spec = inside(route.properties, "spec")
     if route.kind == "VirtualService":
-        for rule in spec.get("http", ()):
-            yield _weighed(rule.get("route", ()), lambda one: one.get("destination", _NOTHING))
+        for rule in _entries(spec, "http"):
+            yield _weighed([(inside(one, "destination"), one.get("weight")) for one in _entries(rule, "route")])
     elif route.kind == "HTTPRoute":
-        for rule in spec.get("rules", ()):
-            yield _weighed(rule.get("backendRefs", ()), lambda one: one)
+        for rule in _entries(spec, "rules"):
+            yield _weighed([(one, one.get("weight")) for one in _entries(rule, "backendRefs")])
 
 
-def _weighed(destinations: Sequence[Mapping[str, Any]], of: Any) -> Mapping[str, float]:
-    default = _WHOLE if len(destinations) == 1 else 1
+def _entries(tree: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    found = tree.get(name)
+    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list | tuple) else []
+
+
+def _weighed(destinations: Sequence[tuple[Mapping[str, Any], Any]]) -> Mapping[str, float]:
     weights: dict[str, float] = {}
-    for one in destinations:
-        target = of(one)
+    for target, weight in destinations:
         name = str(target.get("subset") or target.get("name") or target.get("host", ""))
-        weights[name] = weights.get(name, 0) + one.get("weight", default)
+        # One destination without a weight gets everything, several of them are alike.
+        weights[name] = weights.get(name, 0) + (weight if isinstance(weight, int | float) else 1)
     total = sum(weights.values())
     return {name: weight * _WHOLE / total for name, weight in weights.items()} if total else weights

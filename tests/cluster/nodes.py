@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import count as counter
 from itertools import cycle, islice
 from typing import Any
 
@@ -23,6 +24,10 @@ _UNBOUNDED = 12
 """Nodes of a pool that nothing bounds."""
 _PODS = 110
 """Pods a node of GKE takes by default."""
+_SERIAL = counter()
+"""Part of every node's name: GKE gives none twice either. KWOK keeps a lease of a node by its name, which goes with the
+node some time later; until a new node of the same name gets one of its own, none of its pods is run
+(kubernetes-sigs/kwok@v0.8.0 pkg/kwok/controllers/node_lease_controller.go)."""
 
 
 def all_nodes(loaded: Loaded) -> tuple[NodeShape, ...]:
@@ -37,7 +42,7 @@ def node_manifests(shape: NodeShape, count: int | None = None) -> list[dict[str,
     """Nodes of a pool, as many as it can grow to, spread over its zones as GKE does."""
     wanted = count if count is not None else shape.max_nodes or _UNBOUNDED
     zones = islice(cycle(shape.zones or ("us-central1-a",)), wanted)
-    return [_node(shape, f"{shape.pool}-{number}", zone) for number, zone in enumerate(zones)]
+    return [_node(shape, f"{shape.pool}-{next(_SERIAL)}", zone) for zone in zones]
 
 
 def _node(shape: NodeShape, name: str, zone: str) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def _settle(api: Api, plan: Plan) -> None:
                 return is_complete(found)
             return is_rolled_out(found) and len(_pods(api, pod)) >= pod.least
 
-        until(f"rollout of {pod.subject} with {pod.least} pods", done, 60, partial(_refusals, api, pod))
+        until(f"rollout of {pod.subject} with {pod.least} pods", done, 120, partial(_state, api, pod))
 
 
 def test_every_pod_is_ready_on_a_pool_that_its_model_names(deployed: Deployed, api: Api) -> None:
@@ -124,6 +124,14 @@ def _refused_as(api: Api, pod: Workload, wanted: Any) -> list[str]:
 
 def _refusals(api: Api, pod: Workload) -> set[str]:
     return {_refusal(entry) for entry in _pods(api, pod)}
+
+
+def _state(api: Api, pod: Workload) -> list[tuple[str, str, str]]:
+    """Where a workload's pods are, and how far."""
+    return [
+        (entry["spec"].get("nodeName", ""), entry["status"].get("phase", ""), _refusal(entry))
+        for entry in _pods(api, pod)
+    ]
 
 
 def _refusal(pod: dict[str, Any]) -> str:

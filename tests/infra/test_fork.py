@@ -1,4 +1,4 @@
-"""The second process that large trees are written with."""
+"""The second process that large plans are proved and written with."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import os
 import signal
 import sys
 import threading
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from components.manifest import metadata, object_item
 from components.plan import Item, Part, Plan, SecretRef
+from components.proofs.rules import RULES
 from infra import fork, render
 from infra.fork import beside, can_fork
+from infra.prove import prove_environment
+from tests.components.proofs.plans import with_llama
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux renders with a second process")
 
@@ -34,8 +38,8 @@ def _tree(directory: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def in_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every tree written by two processes."""
-    monkeypatch.setattr(render, "_SHARED_FROM", 0)
+    """Have two processes share every plan."""
+    monkeypatch.setattr(fork, "LARGE", 0)
     monkeypatch.setattr(fork, "can_fork", lambda: True)
 
 
@@ -79,3 +83,14 @@ def test_a_process_with_threads_does_not_fork() -> None:
     finally:
         done.set()
         thread.join()
+
+
+@pytest.mark.usefixtures("in_two")
+def test_two_processes_find_what_one_finds_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = with_llama(revision="main", model="example/unknown")
+    both = prove_environment("test", plan, (), date(2026, 11, 21))
+    monkeypatch.setattr(fork, "can_fork", lambda: False)
+    assert prove_environment("test", plan, (), date(2026, 11, 21)) == both
+    rules = list(RULES)
+    halves = {rules.index(finding.rule) < len(rules) // 2 for finding in both.findings}
+    assert halves == {True, False}, "each process has found something"
