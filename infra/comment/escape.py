@@ -13,7 +13,7 @@ from html import escape as escape_html
 from ..report import printable
 
 _CODE = re.compile(r"`([^`]+)`")
-_MARKUP = re.compile(r"[\\`*_{}\[\]<>#!|~$&\"'^@]")
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>#!|~$&@]")
 """What means something to Markdown within a line; the rest does only at a line's start, where our own words stand."""
 _PLAIN_CODE = re.compile(r"[\w ./:=,;@+()%→…×–·*#{}'\"?&~^!\[\]-]+")  # noqa: RUF001
 """What back quotes can hold as it is, in a table too."""
@@ -21,7 +21,7 @@ _HIDDEN = "&#8203;"
 """A space without width. It ends what would be a mention, a link or a reference. Those are found in the rendered text,
 so that neither a backslash nor an entity helps; Renovate does the same (renovatebot/renovate
 lib/util/markdown.ts, sanitizeMarkdown)."""
-_LINK = re.compile(r"(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-\d)", re.IGNORECASE)
+_LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=GH)(?=-\d)", re.IGNORECASE)
 """Where an address or a reference is cut: these become links without any markup."""
 _COMMENT = re.compile(r"<(?=!--)")
 FENCE = "```"
@@ -46,7 +46,7 @@ class Dialect:
             text: the words.
             most: how many characters are shown.
         """
-        pieces = _CODE.split(clipped(line(text), most))
+        pieces = _CODE.split(clipped(line(text[: 4 * most]), most))
         return "".join(code(piece) if number % 2 else self._words(piece) for number, piece in enumerate(pieces))
 
     def _words(self, text: str) -> str:
@@ -65,7 +65,12 @@ GitLab-specific references)."""
 
 def line(text: str) -> str:
     """A text in one line, without characters that steer or hide."""
-    return " ".join(printable(text.replace("\n", " ").replace("\t", " ")).split())
+    return " ".join(safe(text.replace("\n", " ").replace("\t", " ")).split())
+
+
+def safe(text: str) -> str:
+    """A text with characters that steer or hide shown instead; most texts have none."""
+    return text if text.isprintable() else printable(text)
 
 
 def clipped(text: str, most: int) -> str:
@@ -86,7 +91,7 @@ def code(text: str) -> str:
 
 def html(text: str, most: int = 1_000) -> str:
     """Words for a line of HTML within Markdown, such as a summary: mentions are found there too."""
-    pieces = _CODE.split(clipped(line(text), most))
+    pieces = _CODE.split(clipped(line(text[: 4 * most]), most))
     words = (
         f"<code>{escape_html(piece)}</code>" if number % 2 else escape_html(piece).replace("@", f"@{_HIDDEN}")
         for number, piece in enumerate(pieces)
@@ -96,7 +101,7 @@ def html(text: str, most: int = 1_000) -> str:
 
 def fenced(lines: list[str], language: str = "") -> str:
     """Lines as a block of code that nothing in them ends; none of them opens a comment either."""
-    text = "\n".join(_COMMENT.sub("< ", printable_line) for printable_line in map(printable, lines))
+    text = "\n".join(_COMMENT.sub("< ", each) for each in map(safe, lines))
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(len(FENCE), longest + 1)
     return f"{fence}{language}\n{text}\n{fence}"

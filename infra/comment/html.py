@@ -15,9 +15,8 @@ from markupsafe import Markup, escape
 
 from ..diff.redact import redacted
 from ..diff.report import EnvironmentDiff, Report
-from ..report import printable
 from . import money, words
-from .escape import line
+from .escape import line, safe
 from .fields import field_lines, heading
 from .groups import Block, Row, blocks, members, rows
 
@@ -87,9 +86,9 @@ def inline(text: str) -> Markup:
 def diff_lines(block: Block) -> Iterator[tuple[str, str]]:
     """The lines of a block's diff, each with its class."""
     for change in block.changes:
-        yield "at", printable(heading(change))
+        yield "at", safe(heading(change))
         for text in field_lines(change, _VALUE):
-            yield {"-": "old", "+": "new"}.get(text[:1], "same"), printable(text)
+            yield {"-": "old", "+": "new"}.get(text[:1], "same"), safe(text)
 
 
 def _section(environment: EnvironmentDiff) -> Section:

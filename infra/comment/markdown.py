@@ -30,6 +30,9 @@ _KEY = re.compile(r"[\w.,/@=+-]{0,100}", re.ASCII)
 _URL = re.compile(r"https://[\w.:/~%@+-]+", re.ASCII)
 _VALUES = (2_000, 300, 60)
 """How many characters of a value are shown, the first that fits."""
+_LEAST_OF_BLOCK = 120
+"""Bytes that the changes of a component take at least: more components than fit are not tried."""
+_COST_HEAD = "| | | before | after | at most |\n|---|---|---|---|---|"
 _MORE = "see the whole report"
 
 
@@ -68,12 +71,17 @@ class Site:
     whole_report: str = ""
     source_url: str = ""
 
-    def file(self, place: str) -> str:
-        """A place such as `stacks/Pulumi.dev.yaml:9`, as a link where files can be linked to."""
+    def file(self, place: str, shown: str = "") -> str:
+        """A place such as `stacks/Pulumi.dev.yaml:9`, as a link where files can be linked to.
+
+        Args:
+            place: the file and the line.
+            shown: the link's words; without them the place itself.
+        """
         path, _, number = place.partition(":")
         if not self.source_url or not re.fullmatch(r"[\w./-]+", path, re.ASCII) or not number.isdigit():
             return code(place)
-        return f"[{code(place)}]({self.source_url.rstrip('/')}/{path}#L{number})"
+        return f"[{shown or code(place)}]({self.source_url.rstrip('/')}/{path}#L{number})"
 
 
 def marker(key: str = "") -> str:
@@ -119,10 +127,10 @@ def write(
     site = Site(dialect, whole_report, source_url)
     budget = max(budget, SMALLEST)
     found = words.ordered(report)
-    tables = {one.environment: rows(one) for one in found}
+    tables = [rows(one) for one in found[: _FITS[0].environments]]
     for fit in _FITS:
         told = found[: fit.environments]
-        tops = [_top(one, tables[one.environment], site, fit) for one in told]
+        tops = [_top(one, table, site, fit) for one, table in zip(told, tables, strict=False)]
         frame = _frame(report, found[len(told) :], site, fit)
         room = budget - _size([first, *tops, *frame])
         # Details take a third at least, unless that costs the last rows.
@@ -147,7 +155,7 @@ def _frame(report: Report, left_out: Sequence[EnvironmentDiff], site: Site, fit:
     elif not parts and not words.ordered(report):
         parts.append("**Nothing changes.**")
     parts.append(text(words.unchanged_line([name[:80] for name in same]), 2 * fit.words))
-    parts += [f"> {text(note, fit.words)}" for note in report.notes[: fit.rows]]
+    parts += [f"> note: {text(note, fit.words)}" for note in report.notes[: fit.rows]]
     where = f" · {_whole(site)}" if site.whole_report else ""
     parts.append(f"<sub>{text(words.compared(report), 2 * fit.words)}{where}</sub>")
     return parts
@@ -163,7 +171,8 @@ def _top(environment: EnvironmentDiff, table: Sequence[Row], site: Site, fit: Fi
     """What everybody reads of one environment."""
     text = site.dialect.text
     parts = [f"**{text(words.verdict(environment), max(200, fit.words))}**"]
-    errors = [*environment.head_errors, *environment.base_errors]
+    errors = [f"problem: {error}" for error in environment.head_errors]
+    errors += [f"in the base: {error}" for error in environment.base_errors]
     parts.append("\n".join(f"- {text(error, fit.words)}" for error in errors[: max(1, fit.findings)]))
     if table:
         parts.append(_table(environment, table, site, fit))
@@ -188,18 +197,26 @@ def _table(environment: EnvironmentDiff, table: Sequence[Row], site: Site, fit: 
 def _what(row: Row, environment: EnvironmentDiff, site: Site, fit: Fit) -> str:
     what = site.dialect.text(row.what, fit.words)
     if row.line and environment.file and site.source_url:
-        return f"{what} ({site.file(f'{environment.file}:{row.line}')})"
+        return f"{what} ({site.file(f'{environment.file}:{row.line}', f'line {row.line}')})"
     return what
 
 
 def _new(environment: EnvironmentDiff, site: Site, fit: Fit) -> Iterator[str]:
     """New findings with what fixes them; nobody should have to unfold these."""
-    found = words.worst_first(environment.new)
-    for finding in found[: fit.findings]:
-        yield f"- {'❌' if finding.get('severity') == 'error' else '⚠️'} new {_finding(finding, site, fit.words)}"
+    found = words.alike(environment.new)
+    for finding, others in found[: fit.findings]:
+        mark = "❌" if finding.get("severity") == "error" else "⚠️"
+        yield f"- {mark} new {_finding(finding, site, fit.words)}{_others_too(others, site)}"
         yield from _remedies(finding, site, fit.words)
     if len(found) > fit.findings:
         yield f"- … {len(found) - fit.findings:,} more new findings: {_MORE}"
+
+
+def _others_too(others: Sequence[str], site: Site) -> str:
+    if not others:
+        return ""
+    names = words.listed([f"`{other[:100]}`" for other in others], 3)
+    return f" (the same rule of {len(others):,} more: {site.dialect.text(names, 400)})"
 
 
 def _finding(finding: Mapping[str, Any], site: Site, most: int) -> str:
@@ -219,6 +236,8 @@ def _details(told: Sequence[EnvironmentDiff], site: Site, room: int) -> list[str
     """What is folded away, one text an environment, in the room there is."""
     grouped = [blocks(one) for one in told]
     for most in _VALUES:
+        if room < _LEAST_OF_BLOCK * sum(map(len, grouped)):
+            break
         found = [_folds(one, group, site, most, None) for one, group in zip(told, grouped, strict=True)]
         if _size(found) <= room:
             return found
@@ -231,65 +250,76 @@ def _details(told: Sequence[EnvironmentDiff], site: Site, room: int) -> list[str
 
 def _folds(environment: EnvironmentDiff, group: Sequence[Block], site: Site, most: int, room: int | None) -> str:
     """An environment's folds; with `room`, only what fits into so many bytes."""
+    quarter = None if room is None else room // 4
+    lines, others = list(_cost_rows(environment, site)), list(_others(environment, site))
     small = [
-        _fold("cost, line by line", _cost_rows(environment, site), None if room is None else room // 4, "lines",
-              head="| | | before | after | at most |\n|---|---|---|---|---|"),
-        _fold(_findings_title(environment), _others(environment, site), None if room is None else room // 4,
-              "findings"),
-        _fold("how this was made", [f"- {site.dialect.text(note, most)}" for note in environment.notes],
-              None if room is None else room // 8, "notes"),
-    ]  # fmt: skip
-    left = None if room is None else room - _size(small) - 2
+        _fold(Fold("cost, line by line", "lines", head=_COST_HEAD), lines, [1] * len(lines), quarter),
+        _fold(Fold(_findings_title(environment), "findings"), others, [1] * len(others), quarter),
+        _fold(
+            Fold("how this was made", "notes"),
+            (f"- note: {site.dialect.text(note, most)}" for note in environment.notes),
+            [1] * len(environment.notes),
+            quarter and quarter // 2,
+        ),
+    ]
     changes = _fold(
-        words.counts(environment), (_block(block, site, most) for block in group), left, "components", joint="\n\n",
-        weights=[len(block.components) for block in group],
-    )  # fmt: skip
+        Fold(words.counts(environment), "components", joint="\n\n"),
+        (_block(block, site, most) for block in group),
+        [len(block.components) for block in group],
+        None if room is None else room - _size(small) - 2,
+    )
     return "\n\n".join(part for part in (changes, *small) if part)
 
 
-def _fold(
-    title: str,
-    items: Iterable[str],
-    room: int | None,
-    noun: str,
-    *,
-    head: str = "",
-    joint: str = "\n",
-    weights: Sequence[int] = (),
-) -> str:
-    """A fold with as many items as there is room for; the rest is counted. Empty without items, and without room."""
-    items = list(items)
-    if not items:
-        return ""
-    weights = weights or [1] * len(items)
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Something folded away: its title, what it is made of, what stands above, and what between."""
 
-    def fold(count: int) -> str:
-        rest = sum(weights[count:])
-        inside = joint.join([head, *items[:count]] if head else items[:count])
-        more = f"… {rest:,} more {noun}: {_MORE}" if rest else ""
-        body = "\n\n".join(part for part in (inside if count else "", more) if part)
-        return f"<details><summary>{html(title, 300)}</summary>\n\n{body}\n\n</details>"
+    title: str
+    noun: str
+    head: str = ""
+    joint: str = "\n"
 
-    if room is None:
-        return fold(len(items))
-    if _size([fold(0)]) > room:
+
+def _fold(fold: Fold, items: Iterable[str], weights: Sequence[int], room: int | None) -> str:
+    """A fold with as many items as there is room for; the rest is counted. Empty without items, and without room.
+
+    Args:
+        fold: what it is.
+        items: its parts; only those are made that fit.
+        weights: how many things each part tells of.
+        room: bytes of UTF-8; None for all there is.
+    """
+    if not weights:
         return ""
-    used, count = _size([fold(0)]) + len(head) + len(joint), 0
-    while count < len(items) and (used := used + _size([items[count]])) <= room:
-        count += 1
-    return fold(count)
+    begin, end = f"<details><summary>{html(fold.title, 300)}</summary>\n\n", "\n\n</details>"
+    left = f"\n\n… {sum(weights):,} more {fold.noun}: {_MORE}"
+    used = _size([begin, end, left, fold.head]) + len(fold.joint)
+    if room is not None and used > room:
+        return ""
+    shown: list[str] = []
+    for item in items:
+        used += len(item.encode()) + len(fold.joint)
+        if room is not None and used > room:
+            break
+        shown.append(item)
+    rest = sum(weights[len(shown) :])
+    inside = fold.joint.join([fold.head, *shown] if fold.head else shown) if shown else ""
+    more = f"… {rest:,} more {fold.noun}: {_MORE}" if rest else ""
+    return begin + "\n\n".join(part for part in (inside, more) if part) + end
 
 
 def _block(block: Block, site: Site, most: int) -> str:
     """One component's changes, or those of many that change alike."""
     text = site.dialect.text
-    many = f"{len(block.components):,} alike, of the first of them: " if len(block.components) > 1 else ""
     names = members(block)
     lines = [line for change in block.changes for line in (heading(change), *field_lines(change, most))]
     meanings = dict.fromkeys(change.means for change in block.changes if change.means)
     sources = dict.fromkeys(change.source for change in block.changes if change.source)
     about = [f"**{words.MARKS[block.effect]} {text(names)}**"]
-    about += [f"{many}{text('; '.join(meanings), max(most, 160))}"] if many or meanings else []
+    # Words of others never begin a line: there they could begin a list, or be a quick action of GitLab's.
+    about += [f"means: {text('; '.join(meanings), max(most, 160))}"] if meanings else []
+    about += [f"{len(block.components):,} alike; of the first of them:"] if len(block.components) > 1 else []
     about += [f"<sub>by {', '.join(code(source[:200]) for source in sources)}</sub>"] if sources else []
     return "  \n".join(about) + "\n\n" + fenced([line[: 4 * most + 400] for line in lines], "diff")
 
@@ -308,9 +338,10 @@ def _findings_title(environment: EnvironmentDiff) -> str:
 def _others(environment: EnvironmentDiff, site: Site) -> Iterator[str]:
     """Findings that this change did not bring."""
     for kind in ("fixed", "standing", "waived"):
-        for finding in words.worst_first(getattr(environment, kind)):
+        for finding, others in words.alike(getattr(environment, kind)):
             until = words.waiver(finding)
-            yield f"- {kind}: {_finding(finding, site, 400)}{f' ({site.dialect.text(until, 200)})' if until else ''}"
+            told = f"- {kind}: {_finding(finding, site, 400)}{_others_too(others, site)}"
+            yield f"{told} ({site.dialect.text(until, 200)})" if until else told
 
 
 def _size(parts: Iterable[str]) -> int:

@@ -106,8 +106,12 @@ def _by_size(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def _causes(found: Sequence[Mapping[str, Any]]) -> list[str]:
     moved = [one for one in _by_size(found) if one.get("max_usd") is None or abs(one["max_usd"]) >= _CENT]
-    words = [f"`{one.get('at')}` {difference(one.get('max_usd'))}" for one in moved[:_LISTED]]
+    words = [f"`{one.get('at')}` {_at_most(one.get('max_usd'))}" for one in moved[:_LISTED]]
     return [*words, f"{len(moved) - _LISTED:,} more lines"] if len(moved) > _LISTED else words
+
+
+def _at_most(amount: float | None) -> str:
+    return "by an unknown amount" if amount is None else f"{difference(amount)} at most"
 
 
 def _per_token(found: Sequence[Mapping[str, Any]]) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from ..diff.redact import redacted
 from ..diff.report import Effect, EnvironmentDiff, Report
-from ..report import Paint, counted, printable
+from ..report import Paint, counted
 from . import money, words
-from .escape import clipped, line
+from .escape import clipped, line, safe
 from .fields import field_lines
 from .groups import Row, blocks, members, rows
 
@@ -67,18 +67,20 @@ def _row(row: Row, environment: EnvironmentDiff, paint: Paint) -> Iterator[str]:
     color = _COLORS.get(row.effect)
     mark = words.MARKS[row.effect]
     where = f"  {environment.file}:{row.line}" if row.line and environment.file else ""
-    yield f"  {paint(mark, color) if color else mark} {_plain(row.what)}{paint(printable(where), 'dim')}"
+    yield f"  {paint(mark, color) if color else mark} {_plain(row.what)}{paint(safe(where), 'dim')}"
     if row.means:
         yield f"    {_plain(row.means)}"
 
 
 def _findings(environment: EnvironmentDiff, paint: Paint) -> Iterator[str]:
-    for finding in words.worst_first(environment.new):
+    for finding, others in words.alike(environment.new):
         error = finding.get("severity") == "error"
         rule = paint(f"[{line(str(finding.get('rule', '')))}]", "red" if error else "yellow")
         where = " ".join(word for word in (words.place(finding), words.at(finding)) if word)
         message = _plain(str(finding.get("message", "")))
         yield f"  new {'error' if error else 'warning'} {rule} {_plain(where)}: {message}"
+        if others:
+            yield f"    the same rule of {len(others):,} more: {_plain(words.listed(others, 3))}"
         for remedy in tuple(finding.get("remedies") or ()):
             yield f"    fix: {_plain(str(remedy))}"
     known = [(kind, len(getattr(environment, kind))) for kind in ("standing", "waived")]
@@ -94,10 +96,10 @@ def _fields(environment: EnvironmentDiff, paint: Paint) -> Iterator[str]:
     for block in found[:_COMPONENTS]:
         yield f"  {_plain(members(block))}"
         for change in block.changes:
-            yield paint(f"    {printable(change.resource)}: {change.action}", "dim")
+            yield paint(f"    {safe(change.resource)}: {change.action}", "dim")
             for text in field_lines(change, _VALUE):
                 color = {"-": "red", "+": "green"}.get(text[:1])
-                yield f"      {paint(printable(text), color) if color else printable(text)}"
+                yield f"      {paint(safe(text), color) if color else safe(text)}"
     if len(found) > _COMPONENTS:
         rest = sum(len(block.components) for block in found[_COMPONENTS:])
         yield paint(f"  … {counted(rest, 'more component')}; --format html shows all", "dim")

@@ -119,6 +119,28 @@ def worst_first(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
     return sorted(findings, key=lambda one: one.get("severity") != "error")
 
 
+def alike(findings: Sequence[Mapping[str, Any]], most: int = 3) -> list[tuple[Mapping[str, Any], list[str]]]:
+    """Findings, errors first, those of a rule together where it finds the same of more than a few.
+
+    Args:
+        findings: what was found.
+        most: how many of a rule are told one by one.
+
+    Returns:
+        Each finding with the places of the others that it stands for.
+    """
+    by_rule: dict[Any, list[Mapping[str, Any]]] = {}
+    for finding in worst_first(findings):
+        by_rule.setdefault((finding.get("severity"), finding.get("rule")), []).append(finding)
+    found: list[tuple[Mapping[str, Any], list[str]]] = []
+    for first, *rest in by_rule.values():
+        if len(rest) < most:
+            found += [(one, []) for one in (first, *rest)]
+        else:
+            found.append((first, [at(one) for one in rest]))
+    return found
+
+
 def compared(report: Report) -> str:
     """What was compared with what."""
     return f"compared `{report.base}` with `{report.head}`"
