@@ -6,7 +6,8 @@ STEP := scripts/step
 ENV ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: pulumi help preview test lint types e2e fuzz cluster cluster-stop crds bench golden schema docs screenshot lock system up clean
+.PHONY: pulumi setup help preview test lint types e2e fuzz cluster cluster-stop crds bench golden schema docs screenshot lock \
+  system up clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1	/p' Makefile | expand -t 21
@@ -72,6 +73,8 @@ system: ## Install the Debian packages that some tests need
 
 pulumi:
 	@command -v pulumi >/dev/null || { echo 'make up needs the Pulumi CLI: https://www.pulumi.com/docs/install/' >&2; exit 1; }
+
+setup: .venv/.deploy ## Set up what deploying needs, for `pulumi up` by itself
 
 up: pulumi .venv/.deploy ## Deploy an environment: make up ENV=dev
 	@pulumi up --stack $(ENV)

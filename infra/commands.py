@@ -29,6 +29,7 @@ from .report import (
     bytes_in_words,
     complain,
     counted,
+    ending_lines,
     finding_lines,
     printable,
     problem_lines,
@@ -132,7 +133,7 @@ def check(
         if any(checked.findings for checked in checks):
             say()
         _say_footprints(checks)
-        for line in table(checks, paint):
+        for line in (*table(checks, paint), *ending_lines(checks, today or _utc_day())):
             say(line)
     return worst(checks)
 
@@ -244,7 +245,7 @@ def preview(
         else:
             for line in finding_lines(checked, paint):
                 say(line)
-    for line in table(checks, paint):
+    for line in (*table(checks, paint), *ending_lines(checks, today or _utc_day())):
         say(line)
     if rendered:
         biggest = max(rendered, key=lambda name: next(c.objects for c in checks if c.name == name))
@@ -274,10 +275,14 @@ def _check(name: str, path: Path, project: Project | None, today: date | None) -
     except StackError as error:
         return Checked(name, path, refused=error)
     with status(f"proving {name}"):
-        day = today or datetime.now(tz=UTC).date()
+        day = today or _utc_day()
         index = Index(loaded.plan)
         verdict = prove_environment(name, loaded.plan, loaded.environment.policy.waive, day, index)
     return Checked(name, path, loaded=loaded, index=index, verdict=verdict)
+
+
+def _utc_day() -> date:
+    return datetime.now(tz=UTC).date()
 
 
 def _print_problems(checks: Sequence[Checked], *, short: bool) -> None:

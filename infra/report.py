@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 PROVED, FINDINGS, BAD_INPUT = 0, 1, 2
 """Exit codes."""
+ENDS_SOON_DAYS = 14
+"""How long before its last day a waiver is told of."""
 _LINE_START = "\r\x1b[2K"
 """Go to the line's beginning and clear it (ECMA-48)."""
 _COLORS = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
@@ -201,6 +204,20 @@ def finding_lines(checked: Checked, paint: Paint, *, short: bool = False) -> Ite
             yield "  fix, best first:"
             yield from (f"    {printable(remedy)}" for remedy in finding.remedies)
         yield "  " + paint(f"docs/proofs/{finding.rule}.md", "dim")
+
+
+def ending_lines(checks: Sequence[Checked], today: date) -> Iterator[str]:
+    """The waivers that end within two weeks, soonest first; after their day they are errors."""
+    soon = today + timedelta(days=ENDS_SOON_DAYS)
+    ending = {
+        (waived.until, checked.name, waived.finding.rule, waived.reason)
+        for checked in checks
+        for waived in (checked.verdict.waived if checked.verdict else ())
+        if waived.until <= soon
+    }
+    for until, name, rule, reason in sorted(ending):
+        left = counted((until - today).days, "day")
+        yield printable(f"  {name}: a waiver of {rule} ends on {until.isoformat()}, in {left}: {reason}")
 
 
 def table(checks: Sequence[Checked], paint: Paint) -> Iterator[str]:
