@@ -1,4 +1,4 @@
-"""`infra diff --live` against the control plane: what is as planned differs in nothing, and what was changed is told."""
+"""`infra diff --live` against the control plane: what is as planned differs in nothing, what was changed is told."""
 
 from __future__ import annotations
 
@@ -88,8 +88,10 @@ def test_what_somebody_changed_by_hand_is_told(local: Loaded, cluster: Cluster, 
     assert (change.resource, change.action, change.effect) == ("Deployment inference/qwen", "update", "scaled")
     assert [(one.path, one.before, one.after) for one in change.fields] == [("spec.replicas", 3, 1)]
     assert found.notes == (
-        "Deployment inference/qwen: others own spec.replicas: pulumi up refuses, unless "
-        "PULUMI_K8S_ENABLE_PATCH_FORCE=true takes them over",
+        (
+            "Deployment inference/qwen: others own spec.replicas: pulumi up refuses, unless "
+            "PULUMI_K8S_ENABLE_PATCH_FORCE=true takes them over"
+        ),
     )
 
     kubectl(cluster, "scale", "deployment", "qwen", "--replicas=1")

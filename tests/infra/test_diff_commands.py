@@ -84,14 +84,16 @@ def test_a_base_that_cannot_be_read_is_told_and_exits_with_0(repo: Repo) -> None
     ("arguments", "message"),
     [
         (["nosuch"], 'infra: there is no revision "nosuch" here; git fetch brings what the server has'),
-        (["--env", "locl"], 'infra: neither side has an environment "locl"; did you mean local? (one of: local, other)'),
+        (["--env", "locl"],
+         'infra: neither side has an environment "locl"; did you mean local? (one of: local, other)'),
         (["--live", "--preview", "x.json"], "infra: give --live or --preview, not both"),
-        (["a", "b", "--live"], "infra: got a and b; the cluster is what is compared with, so give one revision at most"),
-        (["a", "b", "--preview", "x"], "infra: got a and b; the preview is what is compared with, so give one revision "
-         "at most"),
+        (["a", "b", "--live"],
+         "infra: got a and b; the cluster is what is compared with, so give one revision at most"),
+        (["a", "b", "--preview", "x"],
+         "infra: got a and b; the preview is what is compared with, so give one revision at most"),
         (["--preview", "nosuch.json"], "infra: nosuch.json: No such file or directory"),
-        (["HEAD", "stacks"], "infra: stacks is no rendered folder: it has neither kubernetes/ nor cloud/; "
-         "infra render ENV -o stacks/ENV"),
+        (["HEAD", "stacks"], ("infra: stacks is no rendered folder: it has neither kubernetes/ nor cloud/; "
+         "infra render ENV -o stacks/ENV")),
         (["--", "-x"], 'infra: got "-x", which is no revision: git takes none that begins with a dash'),
     ],
 )  # fmt: skip

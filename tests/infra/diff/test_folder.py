@@ -1,4 +1,4 @@
-"""Rendered folders: read as they were written, edited by hand as far as that makes sense, and refused with every reason."""
+"""Rendered folders: read as they were written, edited by hand where that makes sense, and refused with every reason."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from infra.diff.folder import OTHER_SECRET, SECRET, FolderError, as_rendered, re
 from infra.diff.from_plan import snapshot_of
 from infra.diff.manifests import ManifestError, read_manifest
 from infra.diff.snapshot import Snapshot
+from infra.environments import load
 from infra.render import render
+from infra.stackfile import load_project
 from infra.yaml_text import to_yaml
-from tests.rendered import ENVIRONMENTS, ROOT, load, load_project
+from tests.rendered import ENVIRONMENTS, ROOT
 
 DEPLOYMENT = "kubernetes/inference/deployment-qwen.yaml"
 
@@ -70,7 +72,12 @@ def test_what_is_the_same_in_both_is_one_object_and_not_parsed(
     path = head / DEPLOYMENT
     path.write_text(path.read_text().replace("replicas: 1", "replicas: 4"))
     parsed: list[str] = []
-    monkeypatch.setattr(folders, "read_manifest", lambda text: parsed.append(text) or read_manifest(text))
+
+    def counted(text: str) -> dict[str, Any]:
+        parsed.append(text)
+        return read_manifest(text)
+
+    monkeypatch.setattr(folders, "read_manifest", counted)
     before, after = read_folders(base, head, "local")
     assert len(parsed) == 2
     old, new = ({one.key: one for one in side.resources} for side in (before, after))
@@ -126,10 +133,14 @@ def test_every_problem_of_a_folder_is_told_at_once_with_file_and_line(pair: tupl
         "kubernetes/inference/d-empty.yaml:1  is empty; delete it, or write one object",
         "kubernetes/inference/e-list.yaml:1  is no mapping; a file holds one object",
         "kubernetes/inference/f-twice.yaml:3  sets a key twice, on lines 1 and 3; keep one of them",
-        f"kubernetes/inference/g-copy.yaml:1  is the same object as {DEPLOYMENT}, Deployment.apps inference/qwen; "
-        "keep one of them",
-        "kubernetes/inference/h-nameless.yaml:1  has no apiVersion and no metadata.name, which every object of a "
-        "cluster has",
+        (
+            f"kubernetes/inference/g-copy.yaml:1  is the same object as {DEPLOYMENT}, Deployment.apps inference/qwen; "
+            "keep one of them"
+        ),
+        (
+            "kubernetes/inference/h-nameless.yaml:1  has no apiVersion and no metadata.name, which every object of a "
+            "cluster has"
+        ),
         "kubernetes/inference/i-number.yaml:1  has a metadata.namespace that is not text; put it in quotes",
         "kubernetes/inference/notes.txt:1  is no YAML file; move it, or give it the ending .yaml",
         "kubernetes/inference/z.yaml:1  is no text; move it",
@@ -182,10 +193,10 @@ def test_the_environment_is_the_one_asked_for(trees: Path) -> None:
 LEAVES = st.one_of(
     st.text(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False)
 )
+KEYS = st.text(max_size=8)
 DATA = st.dictionaries(
-    st.text(max_size=8), st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8), inner)),
-    min_size=1,
-)  # fmt: skip
+    KEYS, st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner)), min_size=1
+)
 
 
 @given(DATA)
@@ -218,9 +229,9 @@ def test_scalars_mean_what_kubectl_takes_them_for(text: str, value: Any) -> None
     [
         ("a: *b\n", 1, "is not YAML: found undefined alias"),
         ("? [a]\n: 1\n", 1, "has a key that is not text; put it in quotes"),
-        ("a: !!python/object:os.system {}\n", 1, "is not YAML: could not determine a constructor for the tag "
-         "'tag:yaml.org,2002:python/object:os.system'"),
-        ("a: " + "[" * 200 + "]" * 200 + "\n", 1, "is nested more than 100 deep; check for brackets that are not closed"),
+        ("a: !!python/object:os.system {}\n", 1, ("is not YAML: could not determine a constructor for the tag "
+         "'tag:yaml.org,2002:python/object:os.system'")),
+        ("a: " + "[" * 200 + "]" * 200, 1, "is nested more than 100 deep; check for brackets that are not closed"),
         ("a: \x00\n", 1, "is not YAML: unacceptable character #x0000: control characters are not allowed"),
         ("a: !!int x\n", 1, "is not YAML: ValueError"),
     ],

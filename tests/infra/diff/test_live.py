@@ -64,7 +64,8 @@ def planned(*manifests: dict[str, Any]) -> Snapshot:
         "local",
         tuple(
             Resource(
-                key=f"{one['kind']} {one['metadata']['name']}", type=f"kubernetes:core/{one['apiVersion']}:{one['kind']}",
+                key=f"{one['kind']} {one['metadata']['name']}",
+                type=f"kubernetes:core/{one['apiVersion']}:{one['kind']}",
                 kind=one["kind"], namespace="a", name=one["metadata"]["name"], component="C/c", at=(), role="r",
                 properties=one,
             )
@@ -124,8 +125,9 @@ def test_fields_that_others_own_are_told_and_compared() -> None:
     base, head = live_and_planned(planned(config), cluster)  # type: ignore[arg-type]
     assert [force for _, _, force in cluster.asked] == [False, True]
     assert [one.fields[0].path for one in diff(base, head).changes] == ["data.a"]
-    assert base.notes == (
-        "ConfigMap a/c: others own data.a: pulumi up refuses, unless PULUMI_K8S_ENABLE_PATCH_FORCE=true takes them over",
+    (note,) = base.notes
+    assert note == (
+        "ConfigMap a/c: others own data.a: pulumi up refuses, unless PULUMI_K8S_ENABLE_PATCH_FORCE=true takes them over"
     )
 
 
@@ -222,18 +224,23 @@ def test_a_kubeconfig_that_cannot_be_used_is_told_in_kubectls_words(
     kubectl(repo.folder, "import sys\nsys.exit('error: context \"x\" does not exist')\n")
     monkeypatch.setenv("PATH", f"{repo.folder}/bin")
     assert said() == (
-        'local: kubectl cannot use the kubeconfig: context "x" does not exist; start it, or name another in cluster.path'
+        'local: kubectl cannot use the kubeconfig: context "x" does not exist; '
+        "start it, or name another in cluster.path"
     )
 
 
 SERVER = """
 import http.server, json, os, socketserver, sys
 path = next(a for a in sys.argv if a.startswith("--unix-socket=")).partition("=")[2]
-open(os.path.dirname(__file__) + "/asked", "w").write("\\n".join(sys.argv[1:]) + "\\n" + oct(os.stat(os.path.dirname(path)).st_mode))
+mode = oct(os.stat(os.path.dirname(path)).st_mode)
+open(os.path.dirname(__file__) + "/asked", "w").write("\\n".join([*sys.argv[1:], mode]))
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = json.dumps({"message": "You must\\nlog in"}).encode()
-        self.send_response(401); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+        self.send_response(401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
     def log_message(self, *a): pass
     def address_string(self): return ""
 class Server(socketserver.UnixStreamServer):
@@ -278,7 +285,8 @@ def test_a_gke_cluster_is_looked_for_under_gclouds_name(repo: Repo, monkeypatch:
     assert "--context=gke_example-project_us-central1_inference-dev" in words
     assert "--kubeconfig" not in words
     assert words.endswith(
-        "gcloud container clusters get-credentials inference-dev --location us-central1 --project example-project adds it"
+        "gcloud container clusters get-credentials inference-dev --location us-central1 "
+        "--project example-project adds it"
     )
 
 

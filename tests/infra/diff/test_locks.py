@@ -46,7 +46,7 @@ def test_an_environment_that_failed_is_not_kept(cache: Path, monkeypatch: pytest
 
 def test_a_package_that_cannot_be_had_is_pips_own_last_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(LockError, match="No matching distribution found for wheel-of-ours==1.0"):
+    with pytest.raises(LockError, match=r"No matching distribution found for wheel-of-ours==1\.0"):
         python_of(LOCK)
 
 
@@ -73,7 +73,7 @@ def test_pip_gets_its_settings_and_nothing_of_ours(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setenv("PIP_CACHE_DIR", "here")
     monkeypatch.setenv("GITHUB_TOKEN", "hidden")
-    with pytest.raises(LockError, match="^last$"):
+    with pytest.raises(LockError, match=r"^last$"):
         python_of(LOCK)
     assert seen[0][1]["PIP_CACHE_DIR"] == "here"
     assert "GITHUB_TOKEN" not in seen[0][1]

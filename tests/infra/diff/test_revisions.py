@@ -51,7 +51,8 @@ def test_an_unknown_revision_is_told_with_those_that_look_alike(repo: Repo) -> N
     repo.git("tag", "v1.2")
     repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
     assert said("feature/route") == (
-        'there is no revision "feature/route" here; did you mean feature/routes? it may be on the server only: git fetch'
+        'there is no revision "feature/route" here; did you mean feature/routes? '
+        "it may be on the server only: git fetch"
     )
     assert "did you mean origin/main" in said("orgin/main")
     assert said("7f3a1b9c") == 'there is no revision "7f3a1b9c" here; git fetch brings what the server has'

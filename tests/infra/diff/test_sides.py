@@ -8,20 +8,22 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infra.diff import checkouts, isolated, locks, revisions, sides
+from infra.diff.from_plan import snapshot_of
 from infra.diff.revisions import resolve
 from infra.diff.serial import from_json, to_json
 from infra.diff.sides import How, Sides, read_sides
 from infra.diff.snapshot import Snapshot
-from infra.environments import UsageError
+from infra.environments import Loaded, UsageError, load
 from infra.fork import can_fork
 from infra.render import render
-from tests.rendered import ROOT, load, load_project
+from infra.stackfile import load_project
 
-from .repository import LOCAL, Repo
+from .repository import LOCAL, ROOT, Repo
 
 HOW = How(date(2026, 11, 21))
 WRONG = LOCAL.replace("inference:models:", "inference:modls:")
@@ -67,9 +69,13 @@ def test_names_of_the_sides_are_those_a_person_gave(repo: Repo) -> None:
 
 def test_an_unchanged_environment_is_planned_once(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     planned: list[str] = []
-    real = sides.snapshot_of
+
+    def counted(loaded: Loaded, **options: Any) -> Snapshot:
+        planned.append(options["file"])
+        return snapshot_of(loaded, **options)
+
     monkeypatch.setattr(sides, "can_fork", lambda: False)
-    monkeypatch.setattr(sides, "snapshot_of", lambda *a, **k: planned.append(k["file"]) or real(*a, **k))
+    monkeypatch.setattr(sides, "snapshot_of", counted)
     repo.stack("other")
     repo.commit()
     repo.stack("local", scaled())
@@ -334,7 +340,12 @@ def test_a_base_with_another_lock_runs_with_the_packages_of_that_lock(
     python = tmp_path / "python"
     python.symlink_to(sys.executable)
     asked: list[bytes] = []
-    monkeypatch.setattr(isolated, "python_of", lambda lock: asked.append(lock) or python)
+
+    def install(lock: bytes) -> Path:
+        asked.append(lock)
+        return python
+
+    monkeypatch.setattr(isolated, "python_of", install)
     repo.with_code()
     repo.write(locks.LOCK, "other==1\n")
     repo.commit()
