@@ -6,7 +6,8 @@ STEP := scripts/step
 ENV ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: pulumi setup help preview test lint types e2e fuzz cluster cluster-stop crds bench golden schema docs screenshot lock system up clean
+.PHONY: pulumi setup help preview test lint types e2e fuzz cluster cluster-stop crds bench golden schema docs screenshot lock \
+  system up clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1	/p' Makefile | expand -t 21

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from . import catalog_commands, serving_commands
+from . import catalog_commands, diff_commands, serving_commands
 from .arguments import Environments, OneEnvironment, Today, one
 from .environments import UsageError, environment_paths, find_root, load, need_project
 from .report import (
@@ -212,6 +212,7 @@ def schema(
 
 
 serving_commands.register(app)
+diff_commands.register(app)
 
 
 @app.command()
