@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from . import catalog_commands, diff_commands, serving_commands
+from . import catalog_commands, cost_commands, diff_commands, serving_commands
 from .arguments import Environments, OneEnvironment, Today, one
 from .environments import UsageError, environment_paths, find_root, load, need_project
 from .report import (
@@ -213,6 +213,7 @@ def schema(
 
 serving_commands.register(app)
 diff_commands.register(app)
+cost_commands.register(app)
 
 
 @app.command()
@@ -245,8 +246,11 @@ def preview(
         else:
             for line in finding_lines(checked, paint):
                 say(line)
-    for line in (*table(checks, paint), *ending_lines(checks, today or _utc_day())):
+    costs = _costs(checks)
+    for line in (*table(checks, paint, costs), *ending_lines(checks, today or _utc_day())):
         say(line)
+    if any(band.endswith("?") for band in costs.values()):
+        say("  + ?: something has no price; infra cost ENV says what")
     if rendered:
         biggest = max(rendered, key=lambda name: next(c.objects for c in checks if c.name == name))
         first = rendered[0]
@@ -283,6 +287,15 @@ def _check(name: str, path: Path, project: Project | None, today: date | None) -
 
 def _utc_day() -> date:
     return datetime.now(tz=UTC).date()
+
+
+def _costs(checks: Sequence[Checked]) -> dict[str, str]:
+    """What each environment costs in a month, in a few words."""
+    from components.cost.estimate import estimate  # noqa: PLC0415 - only where it is told
+
+    from .cost_report import short_band  # noqa: PLC0415
+
+    return {one.name: short_band(estimate(one.loaded.plan)) for one in checks if one.loaded}
 
 
 def _print_problems(checks: Sequence[Checked], *, short: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -32,6 +32,7 @@ PROVED, FINDINGS, BAD_INPUT = 0, 1, 2
 """Exit codes."""
 ENDS_SOON_DAYS = 14
 """How long before its last day a waiver is told of."""
+_NONE = "–"  # noqa: RUF001 - as print has it
 _LINE_START = "\r\x1b[2K"
 """Go to the line's beginning and clear it (ECMA-48)."""
 _COLORS = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
@@ -220,10 +221,19 @@ def ending_lines(checks: Sequence[Checked], today: date) -> Iterator[str]:
         yield printable(f"  {name}: a waiver of {rule} ends on {until.isoformat()}, in {left}: {reason}")
 
 
-def table(checks: Sequence[Checked], paint: Paint) -> Iterator[str]:
-    """One row an environment: what it is, and whether it is proved."""
-    head = ("environment", "models", "objects", "GPUs, min–max", "proofs")  # noqa: RUF001 - as print has it
+def table(checks: Sequence[Checked], paint: Paint, costs: Mapping[str, str] | None = None) -> Iterator[str]:
+    """One row an environment: what it is, and whether it is proved.
+
+    Args:
+        checks: the environments.
+        paint: for the terminal.
+        costs: what each costs in a month, by name. Omitted: it is not told.
+    """
+    head: tuple[str, ...] = ("environment", "models", "objects", "GPUs, min–max", "proofs")  # noqa: RUF001 - as print has it
     rows = [_row(checked) for checked in checks]
+    if costs is not None:
+        head = (*head[:-1], "a month", head[-1])
+        rows = [(*row[:-1], costs.get(row[0], _NONE), row[-1]) for row in rows]
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head) - 1)]
     for row in (head, *rows):
         cells = [
@@ -265,7 +275,7 @@ def _heading(place: Place, paint: Paint) -> str:
 def _row(checked: Checked) -> tuple[str, ...]:
     if checked.verdict is None:
         count = len(checked.problems)
-        return (checked.name, "–", "–", "–", f"not read: {counted(count, 'problem')}")  # noqa: RUF001
+        return (checked.name, _NONE, _NONE, _NONE, f"not read: {counted(count, 'problem')}")
     gpus = ", ".join(str(gpu) for gpu in checked.gpus) or "none"
     return (checked.name, f"{checked.models:,}", f"{checked.objects:,}", gpus, proofs_in_words(checked.verdict))
 

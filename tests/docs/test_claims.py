@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from components.cost.estimate import estimate
 from components.plan import Item, Plan
-from components.proofs.rules import RULES
+from components.proofs.rules import RULES, prove
 from infra.policy.registered import JUDGED, NOT_JUDGED
 from infra.prove import prove_environment
 from infra.render import render
@@ -129,6 +130,20 @@ def test_a_waiver_holds_through_its_last_day_and_is_an_error_the_day_after(tmp_p
     assert held.errors == ()
     after = prove_environment("prod", loaded.plan, waivers, TODAY.fromisoformat("2027-02-01"))
     assert [finding.rule for finding in after.errors] == ["expired-waiver"]
+
+
+def test_a_stated_use_makes_the_band_one_number_and_deploys_nothing(tmp_path: Path) -> None:
+    use, ceiling = stack_blocks("know-the-cost.md")
+    stated = planned(joined(use), tmp_path).plan
+    (qwen,) = [model for model in estimate(stated).models if model.at == "models.qwen"]
+    hourly = qwen.replica_usd_per_hour
+    assert hourly is not None
+    assert qwen.band.expected == pytest.approx((1 + 1.5 * 8 / 24) * hourly * 730)
+    assert qwen.million_tokens is not None
+    assert qwen.million_tokens[0] == pytest.approx(hourly / (900 * 3600 / 1e6))
+    held = planned(joined(ceiling), tmp_path).plan
+    assert _items(stated) == _items(held)
+    assert [finding.rule for finding in prove(held) if RULES[finding.rule].proof == "budget"] == []
 
 
 @pytest.mark.parametrize("name", ["dev", "local", "prod", "staging"])
