@@ -6,7 +6,8 @@ STEP := scripts/step
 ENV ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: pulumi setup help preview test lint types e2e fuzz cluster cluster-stop crds bench golden schema docs lock system up clean
+.PHONY: pulumi setup help preview test lint types e2e fuzz cluster cluster-stop crds bench golden schema docs screenshot lock \
+  system up clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1	/p' Makefile | expand -t 21
@@ -57,6 +58,9 @@ docs: .venv/.dev schema ## Write what is generated: schema, components.md, the p
 	@$(BIN)/python -m tests.components.proofs.test_pages
 	@$(BIN)/python -m tests.components.fit.page
 	@$(BIN)/python -m infra.readme
+
+screenshot: .venv/.dev ## Photograph the page of a diff for the documentation (needs Chromium)
+	@$(BIN)/python -m tests.infra.comment.browser
 
 lock: .venv/.dev ## Look for newer versions of all packages, and lock them with hashes
 	@for set in preview deploy dev; do \

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from . import catalog_commands, cost_commands, serving_commands
+from . import catalog_commands, cost_commands, diff_commands, serving_commands
 from .arguments import Environments, OneEnvironment, Today, one
 from .environments import UsageError, environment_paths, find_root, load, need_project
 from .report import (
@@ -212,6 +212,7 @@ def schema(
 
 
 serving_commands.register(app)
+diff_commands.register(app)
 cost_commands.register(app)
 
 
@@ -284,6 +285,10 @@ def _check(name: str, path: Path, project: Project | None, today: date | None) -
     return Checked(name, path, loaded=loaded, index=index, verdict=verdict)
 
 
+def _utc_day() -> date:
+    return datetime.now(tz=UTC).date()
+
+
 def _costs(checks: Sequence[Checked]) -> dict[str, str]:
     """What each environment costs in a month, in a few words."""
     from components.cost.estimate import estimate  # noqa: PLC0415 - only where it is told
@@ -291,10 +296,6 @@ def _costs(checks: Sequence[Checked]) -> dict[str, str]:
     from .cost_report import short_band  # noqa: PLC0415
 
     return {one.name: short_band(estimate(one.loaded.plan, index=one.index)) for one in checks if one.loaded}
-
-
-def _utc_day() -> date:
-    return datetime.now(tz=UTC).date()
 
 
 def _print_problems(checks: Sequence[Checked], *, short: bool) -> None:

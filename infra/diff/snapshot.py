@@ -62,6 +62,7 @@ class Snapshot:
         footprints: `footprints` of `infra check --format json`, cold starts among them; `None` when unknown.
         picture: the environment as SVG; empty when unknown.
         notes: what a reader must know of how this was made, such as a lock that could not be installed.
+        lines: where components stand in the stack file, `models.llama` by line; empty when unknown.
     """
 
     environment: str
@@ -76,3 +77,4 @@ class Snapshot:
     footprints: tuple[Mapping[str, Any], ...] | None = None
     picture: str = ""
     notes: tuple[str, ...] = field(default=())
+    lines: Mapping[str, int] = field(default_factory=dict)

@@ -19,7 +19,7 @@ _PULUMI = {
     "config set": ("-s", "--secret"),
     "destroy": ("-s",),
     "login": (),
-    "preview": ("-s", "--refresh"),
+    "preview": ("-s", "--refresh", "--json"),
     "refresh": ("-s", "--clear-pending-creates"),
     "stack init": ("--secrets-provider",),
     "stack output": ("-s",),

@@ -36,6 +36,8 @@ def test_every_how_to_page_about_stacks_has_a_snippet() -> None:
         "change-the-engine.md",
         "set-up-pull-request-previews.md",
         "preview-in-gitlab.md",
+        "preview-a-pull-request.md",
+        "read-the-comment.md",
     }
     shown = {block.page.name for block in stack_blocks()}
     every = {page.name for page in (ROOT / "docs/how-to").glob("*.md")}

@@ -42,6 +42,8 @@ TABLES = (
     "sglang_shares",
     "tgi_compute",
     "prices",
+    "object_fields",
+    "replacements",
 )
 MACHINES = st.sampled_from(sorted(machine_types()))
 
