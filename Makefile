@@ -45,6 +45,7 @@ crds: .venv/.dev ## Fetch the definitions of kinds that some tests need
 
 bench: .venv/.preview ## Time fleets of 10, 100 and 1,000 models; rows go to out/bench.json
 	@$(BIN)/python -m infra.bench
+	@$(BIN)/python -m infra.bench_diff
 
 golden: .venv/.dev ## Write what tests compare with: renders, identities; look at them, and commit them
 	@$(STEP) 'rendering' env GOLDEN_UPDATE=1 $(BIN)/pytest tests/test_golden.py tests/contract/test_contract.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -39,3 +40,11 @@ def test_a_copy_of_a_shared_part_is_an_ordinary_mapping() -> None:
     copied = copy.deepcopy(shared)
     copied["a"]["b"].append(2)
     assert shared == {"a": {"b": [1]}}
+
+
+def test_a_shared_part_travels_to_another_process_as_one() -> None:
+    shared = Shared(a={"b": [1]})
+    one, other = pickle.loads(pickle.dumps([shared, shared]))  # noqa: S301 - our own
+    assert one == shared
+    assert type(one) is Shared
+    assert one is other

@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from infra.diff.serial import from_json, to_json
 from infra.diff.sides import How, Sides, read_sides
 from infra.diff.snapshot import Snapshot
 from infra.environments import Loaded, UsageError, load
-from infra.fork import can_fork
+from infra.fork import Beside, beside
 from infra.render import render
 from infra.stackfile import load_project
 
@@ -90,14 +92,22 @@ def test_a_change_of_pulumi_yaml_plans_all_again(repo: Repo) -> None:
     assert base is not head
 
 
-@pytest.mark.skipif(not can_fork(), reason="needs a second core")
 def test_two_processes_plan_what_one_does(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         repo.stack(f"env-{number}", scaled(to=number + 2))
     repo.commit()
     repo.stack("env-1", scaled(to=9))
     repo.stack("env-2", WRONG)
+    started: list[object] = []
+
+    def counted(work: Callable[[], Any]) -> AbstractContextManager[Beside[Any]]:
+        started.append(work)
+        return beside(work)
+
+    monkeypatch.setattr(sides, "beside", counted)
+    monkeypatch.setattr(sides, "can_fork", lambda: True)
     together = read("HEAD", ".")
+    assert len(started) == 1
     monkeypatch.setattr(sides, "can_fork", lambda: False)
     assert read("HEAD", ".") == together
 
