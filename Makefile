@@ -6,7 +6,8 @@ STEP := scripts/step
 ENV ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: pulumi help preview test lint types e2e fuzz cluster cluster-stop crds bench golden schema docs lock system up clean
+.PHONY: pulumi setup help preview test lint types e2e fuzz cluster cluster-stop crds bench golden schema docs screenshot lock \
+  system up clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1	/p' Makefile | expand -t 21
@@ -58,6 +59,9 @@ docs: .venv/.dev schema ## Write what is generated: schema, components.md, the p
 	@$(BIN)/python -m tests.components.fit.page
 	@$(BIN)/python -m infra.readme
 
+screenshot: .venv/.dev ## Photograph the page of a diff for the documentation (needs Chromium)
+	@$(BIN)/python -m tests.infra.comment.browser
+
 lock: .venv/.dev ## Look for newer versions of all packages, and lock them with hashes
 	@for set in preview deploy dev; do \
 	  $(STEP) "locking $$set" $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
@@ -69,6 +73,8 @@ system: ## Install the Debian packages that some tests need
 
 pulumi:
 	@command -v pulumi >/dev/null || { echo 'make up needs the Pulumi CLI: https://www.pulumi.com/docs/install/' >&2; exit 1; }
+
+setup: .venv/.deploy ## Set up what deploying needs, for `pulumi up` by itself
 
 up: pulumi .venv/.deploy ## Deploy an environment: make up ENV=dev
 	@pulumi up --stack $(ENV)

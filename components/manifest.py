@@ -24,6 +24,9 @@ class Shared(dict[str, Any]):
     def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
         return {key: deepcopy(value, memo) for key, value in self.items()}
 
+    def __reduce__(self) -> tuple[type[Shared], tuple[dict[str, Any]]]:
+        return Shared, (dict(self),)  # as a whole: entry by entry, as a dict is pickled, would be a change
+
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("this mapping is part of other objects too; change a copy")
 

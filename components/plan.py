@@ -209,6 +209,39 @@ class NodeShape:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """How much a model is used, as its team states it.
+
+    Attributes:
+        hours_per_day: hours of a day on which it is used; the others see its fewest replicas.
+        average_replicas: replicas while it is used, of all its versions together; `None` where nobody says.
+        tokens_per_second: tokens that one replica handles in a second of use, prompts and answers; `None` if unknown.
+    """
+
+    hours_per_day: float = 24.0
+    average_replicas: float | None = None
+    tokens_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the team says of the environment's size and use; none of it is deployed.
+
+    Attributes:
+        monthly_usd: what a month may cost at most; `None` where nobody says.
+        gpu_quota: by GKE's name of a GPU, how many the project may have on demand and of its preemptible kind; the
+            latter is `None` where it has none of its own.
+        usage: how much each model is used, by its name.
+        prices: the team's own prices, `catalog.prices.PriceRow`s, which hold instead of the catalog's.
+    """
+
+    monthly_usd: float | None = None
+    gpu_quota: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    prices: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything one environment is, in the order it is built.
 
@@ -218,6 +251,7 @@ class Plan:
         exports: stack outputs.
         nodes: the nodes pods can land on, a shape a pool; pools that exist outside the stack included.
         nodes_complete: whether the cluster has no other nodes, so that a pod none of them holds waits for ever.
+        limits: what the team says of its size and use.
     """
 
     environment: str
@@ -225,6 +259,7 @@ class Plan:
     exports: Mapping[str, Any] = field(default_factory=dict)
     nodes: tuple[NodeShape, ...] = ()
     nodes_complete: bool = False
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         seen: set[str] = set()

@@ -20,7 +20,7 @@ from components.monitoring.scrape import (
     StandalonePrometheus,
     prometheus_url,
 )
-from components.plan import NodeShape, Part, Plan
+from components.plan import Limits, NodeShape, Part, Plan
 from components.rollout.model import ModelConfig, model, scaling_metrics, scrape_targets, track_labels
 from components.serving.pod import gpus_of
 from components.serving.site import Site
@@ -96,6 +96,7 @@ class _Assembly:
             self._exports(models, routes),
             nodes=(*self.nodes.values(), *system),
             nodes_complete=bool(system),
+            limits=_limits(environment),
         )
 
     def _system_nodes(self) -> list[NodeShape]:
@@ -324,3 +325,13 @@ class _Assembly:
         if self.environment.on_gke:
             exports["cluster"] = self.environment.cluster.name  # type: ignore[union-attr]  # on_gke says it has one
         return exports
+
+
+def _limits(environment: Environment) -> Limits:
+    """What the team says of the environment's size and use."""
+    policy = environment.policy
+    return Limits(
+        monthly_usd=policy.budget.monthly_usd if policy.budget else None,
+        gpu_quota={name: (quota.gpus, quota.preemptible) for name, quota in policy.gpu_quota.items()},
+        usage={name: model.usage.stated() for name, model in environment.models.items() if model.usage},
+    )

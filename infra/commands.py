@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from . import catalog_commands, serving_commands
+from . import catalog_commands, cost_commands, diff_commands, serving_commands
 from .arguments import Environments, OneEnvironment, Today, one
 from .environments import UsageError, environment_paths, find_root, load, need_project
 from .report import (
@@ -29,6 +29,7 @@ from .report import (
     bytes_in_words,
     complain,
     counted,
+    ending_lines,
     finding_lines,
     printable,
     problem_lines,
@@ -132,7 +133,7 @@ def check(
         if any(checked.findings for checked in checks):
             say()
         _say_footprints(checks)
-        for line in table(checks, paint):
+        for line in (*table(checks, paint), *ending_lines(checks, today or _utc_day())):
             say(line)
     return worst(checks)
 
@@ -211,6 +212,8 @@ def schema(
 
 
 serving_commands.register(app)
+diff_commands.register(app)
+cost_commands.register(app)
 
 
 @app.command()
@@ -243,8 +246,11 @@ def preview(
         else:
             for line in finding_lines(checked, paint):
                 say(line)
-    for line in table(checks, paint):
+    costs = _costs(checks)
+    for line in (*table(checks, paint, costs), *ending_lines(checks, today or _utc_day())):
         say(line)
+    if any(band.endswith("?") for band in costs.values()):
+        say("  + ?: something has no price; infra cost ENV says what")
     if rendered:
         biggest = max(rendered, key=lambda name: next(c.objects for c in checks if c.name == name))
         first = rendered[0]
@@ -273,10 +279,23 @@ def _check(name: str, path: Path, project: Project | None, today: date | None) -
     except StackError as error:
         return Checked(name, path, refused=error)
     with status(f"proving {name}"):
-        day = today or datetime.now(tz=UTC).date()
+        day = today or _utc_day()
         index = Index(loaded.plan)
         verdict = prove_environment(name, loaded.plan, loaded.environment.policy.waive, day, index)
     return Checked(name, path, loaded=loaded, index=index, verdict=verdict)
+
+
+def _utc_day() -> date:
+    return datetime.now(tz=UTC).date()
+
+
+def _costs(checks: Sequence[Checked]) -> dict[str, str]:
+    """What each environment costs in a month, in a few words."""
+    from components.cost.estimate import estimate  # noqa: PLC0415 - only where it is told
+
+    from .cost_report import short_band  # noqa: PLC0415
+
+    return {one.name: short_band(estimate(one.loaded.plan)) for one in checks if one.loaded}
 
 
 def _print_problems(checks: Sequence[Checked], *, short: bool) -> None:

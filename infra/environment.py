@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from components.addons.addons import AddonsConfig
 from components.config import Config, DnsLabel, defaults, patterned
-from components.errors import MisfitError, Path
+from components.cost.ceilings import BudgetConfig, GpuQuota, quota_problems
+from components.errors import MisfitError, Path, Problem
 from components.gpu.cluster import ClusterConfig
 from components.gpu.compute_class import ComputeClassConfig
 from components.gpu.node_pool import GpuNodePoolConfig
@@ -72,6 +73,17 @@ class PolicyConfig(Config):
 
     waive: tuple[Waiver, ...] = ()
     """Findings accepted for a while. Omitted: none."""
+    budget: BudgetConfig | None = None
+    """What the environment may cost. Omitted: nothing is held against what it costs."""
+    gpu_quota: dict[str, GpuQuota] = Field(default_factory=dict)
+    """GPUs the project may have in the cluster's region, by GKE's name of the GPU: nvidia-l4. Omitted: not checked; so
+    are GPUs that are not named."""
+
+    @model_validator(mode="after")
+    def _known_gpus(self) -> Self:
+        problems = quota_problems(self.gpu_quota)
+        MisfitError.raise_all([Problem(("gpu_quota", *problem.path), problem.message) for problem in problems])
+        return self
 
 
 class Environment(Config):

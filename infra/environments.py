@@ -6,7 +6,7 @@ UsageError (ValueError)   a command that cannot be meant, such as an environment
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.errors import ConfigError, did_you_mean
@@ -18,6 +18,8 @@ from .project import Project
 from .stackfile import StackError, StackFile, load_project, load_stack, stack_paths
 
 PROJECT_FILE = "Pulumi.yaml"
+PRICES = "prices.tsv"
+"""The file beside the stacks whose prices hold instead of the catalog's."""
 _DEEPEST = 100
 """Folders to look upward; a working folder that was deleted has no end."""
 
@@ -91,10 +93,21 @@ def load(path: Path, project: Project | None) -> Loaded:
 
     Raises:
         StackError: every problem of the file at once, each with its line.
+        PriceFileError: every problem of the prices beside it, likewise.
     """
     stack = load_stack(path, project)
     try:
         environment, plan = planned(stack.values, stack.environment, set(stack.secrets))
     except ConfigError as error:
         raise StackError(path, [(stack.line(problem.path), problem) for problem in error.problems]) from None
-    return Loaded(stack, environment, plan)
+    return Loaded(stack, environment, _with_own_prices(plan, project))
+
+
+def _with_own_prices(plan: Plan, project: Project | None) -> Plan:
+    """The plan with the prices that the team keeps beside its stacks, where there are any."""
+    path = project.stack_config_dir / PRICES if project else None
+    if path is None or not path.is_file():
+        return plan
+    from .price_file import read_prices  # noqa: PLC0415 - most projects have none
+
+    return replace(plan, limits=replace(plan.limits, prices=read_prices(path)))

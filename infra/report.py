@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 PROVED, FINDINGS, BAD_INPUT = 0, 1, 2
 """Exit codes."""
+ENDS_SOON_DAYS = 14
+"""How long before its last day a waiver is told of."""
+_NONE = "–"  # noqa: RUF001 - as print has it
 _LINE_START = "\r\x1b[2K"
 """Go to the line's beginning and clear it (ECMA-48)."""
 _COLORS = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
@@ -203,10 +207,33 @@ def finding_lines(checked: Checked, paint: Paint, *, short: bool = False) -> Ite
         yield "  " + paint(f"docs/proofs/{finding.rule}.md", "dim")
 
 
-def table(checks: Sequence[Checked], paint: Paint) -> Iterator[str]:
-    """One row an environment: what it is, and whether it is proved."""
-    head = ("environment", "models", "objects", "GPUs, min–max", "proofs")  # noqa: RUF001 - as print has it
+def ending_lines(checks: Sequence[Checked], today: date) -> Iterator[str]:
+    """The waivers that end within two weeks, soonest first; after their day they are errors."""
+    soon = today + timedelta(days=ENDS_SOON_DAYS)
+    ending = {
+        (waived.until, checked.name, waived.finding.rule, waived.reason)
+        for checked in checks
+        for waived in (checked.verdict.waived if checked.verdict else ())
+        if waived.until <= soon
+    }
+    for until, name, rule, reason in sorted(ending):
+        left = counted((until - today).days, "day")
+        yield printable(f"  {name}: a waiver of {rule} ends on {until.isoformat()}, in {left}: {reason}")
+
+
+def table(checks: Sequence[Checked], paint: Paint, costs: Mapping[str, str] | None = None) -> Iterator[str]:
+    """One row an environment: what it is, and whether it is proved.
+
+    Args:
+        checks: the environments.
+        paint: for the terminal.
+        costs: what each costs in a month, by name. Omitted: it is not told.
+    """
+    head: tuple[str, ...] = ("environment", "models", "objects", "GPUs, min–max", "proofs")  # noqa: RUF001 - as print has it
     rows = [_row(checked) for checked in checks]
+    if costs is not None:
+        head = (*head[:-1], "a month", head[-1])
+        rows = [(*row[:-1], costs.get(row[0], _NONE), row[-1]) for row in rows]
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head) - 1)]
     for row in (head, *rows):
         cells = [
@@ -248,7 +275,7 @@ def _heading(place: Place, paint: Paint) -> str:
 def _row(checked: Checked) -> tuple[str, ...]:
     if checked.verdict is None:
         count = len(checked.problems)
-        return (checked.name, "–", "–", "–", f"not read: {counted(count, 'problem')}")  # noqa: RUF001
+        return (checked.name, _NONE, _NONE, _NONE, f"not read: {counted(count, 'problem')}")
     gpus = ", ".join(str(gpu) for gpu in checked.gpus) or "none"
     return (checked.name, f"{checked.models:,}", f"{checked.objects:,}", gpus, proofs_in_words(checked.verdict))
 

@@ -19,6 +19,7 @@ _PROOFS = {
     "traffic": "routes and Services that lead nowhere",
     "names": "collisions, and names that are refused",
     "hardening": "pods that may do more than they must, and what can change under a name",
+    "budget": "what may cost more than the team says, or grow beyond the project's GPUs",
 }
 _HEAD = """# Proofs
 

@@ -11,7 +11,7 @@ from ..errors import Path
 from .finding import Finding, Severity
 from .index import Index
 
-Proof = Literal["memory fit", "scheduling", "loading", "rollout", "traffic", "names", "hardening"]
+Proof = Literal["memory fit", "scheduling", "loading", "rollout", "traffic", "names", "hardening", "budget"]
 """The groups of rules."""
 
 

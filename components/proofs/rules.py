@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from ..plan import Plan
 from . import (
+    budget,
     capacity,
     drains,
     gpus,
@@ -41,6 +42,7 @@ _MODULES = (
     traffic,
     hardening,
     images,
+    budget,
 )
 RULES: Mapping[str, Rule] = MappingProxyType({rule.id: rule for module in _MODULES for rule in module.RULES})
 """Every rule by its id, in the order they are told where the plan does not decide."""

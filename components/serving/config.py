@@ -26,6 +26,7 @@ from ..config import (
     is_commit,
     patterned,
 )
+from ..cost.usage import UsageConfig
 from ..errors import PLAINTEXT_ADVICE, MisfitError, Problem, states_secret
 from ..fit.architecture import ArchitectureConfig
 from ..quantity import number
@@ -150,6 +151,8 @@ class ModelServerConfig(Config):
     """Pods, each with the whole model. Not used where autoscaling is set. Omitted: 1."""
     autoscaling: AutoscalingConfig | None = None
     """When to add and remove replicas. Omitted: never."""
+    usage: UsageConfig | None = None
+    """How much it is used, for `infra cost`. Omitted: the cost is told as a band only."""
     resources: ResourcesConfig = defaults(ResourcesConfig)
     """CPU and memory. Omitted: three quarters of the node's, shared by its GPUs."""
     cache: CacheConfig = defaults(NodeDisk)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,12 +25,15 @@ _FILES = {"configMap": ("ConfigMap", "name"), "secret": ("Secret", "secretName")
 """Volumes that hold files of another object: its kind, and the field with its name."""
 
 
-def diff(base: Snapshot | None, head: Snapshot | None) -> EnvironmentDiff:
+def diff(
+    base: Snapshot | None, head: Snapshot | None, overrule: Callable[[list[Pair]], list[Pair]] | None = None
+) -> EnvironmentDiff:
     """What the change from `base` to `head` does to one environment.
 
     Args:
         base: the environment as it was; `None` where it did not exist.
         head: the environment as it will be; `None` where it will not exist.
+        overrule: what somebody who knows better makes of the rulings, such as the provider.
 
     Raises:
         ValueError: when neither exists.
@@ -54,11 +57,18 @@ def diff(base: Snapshot | None, head: Snapshot | None) -> EnvironmentDiff:
             waived=head.waived or (), rules_held=head.rules_held, cost=cost_delta(None, head.cost), after=head.picture,
             notes=_notes(base, head),
         )  # fmt: skip
-    return _compared(base, head)
+    return _compared(base, head, overrule=overrule)
 
 
-def _compared(base: Snapshot, head: Snapshot, replace_status: str = "") -> EnvironmentDiff:
+def _compared(
+    base: Snapshot,
+    head: Snapshot,
+    replace_status: str = "",
+    overrule: Callable[[list[Pair]], list[Pair]] | None = None,
+) -> EnvironmentDiff:
     pairs = changed(base.resources, head.resources)
+    if overrule:
+        pairs = overrule(pairs)
     impact = Impact(base, head)
     changes = tuple(_change(pair, impact) for pair in pairs)
     found = compare_findings(base.findings, head.findings, head.waived or ())

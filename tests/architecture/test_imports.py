@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((*ROOT.glob("components/**/*.py"), *ROOT.glob("infra/**/*.py")))
 LIVE = {"infra/__main__.py", "infra/preflight.py"}
 """The modules of infra/ that talk to an engine or a cluster."""
-LIBRARIES = ("pulumi", "pulumi_gcp", "pulumi_kubernetes", "kubernetes", "google", "grpc")
+LIBRARIES = ("pulumi", "pulumi_gcp", "pulumi_kubernetes", "pulumi_policy", "kubernetes", "google", "grpc")
 """What only those modules and each domain's resources.py may import."""
 
 

@@ -19,7 +19,7 @@ from .api import Answer, Api, ApiError, until
 from .conftest import JUDGED
 from .deploy import apply_plan, await_rollout, is_rolled_out, ready_endpoints
 from .environments import Loaded, manifest, reference
-from .nodes import add_nodes, node_manifests
+from .nodes import add_nodes, node_manifests, pool_of
 from .watcher import EndpointWatch
 
 MODEL = "rolled"
@@ -394,9 +394,11 @@ def test_a_drain_of_every_node_in_turn_never_takes_more_than_the_budget_allows(e
     start(empty, plan)
     until("four to serve", lambda: len(ready(empty)) == 4)
     until_counted(empty, budget_of(plan), 4)
+    nodes = sorted(name for name, pool in pool_of(empty).items() if pool == "pairs")
+    assert len(nodes) == 3
     refused = 0
     with EndpointWatch(empty, SPACE, MODEL) as watch:
-        for node in [f"pairs-{number}" for number in range(3)]:
+        for node in nodes:
             refused += _drain(empty, node)
             until("four to serve again", lambda: len(ready(empty)) == 4)
     assert watch.fewest == 4 - allowed

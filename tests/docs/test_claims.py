@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
+from components.cost.estimate import estimate
 from components.plan import Item, Plan
+from components.proofs.rules import RULES, prove
+from infra.policy.registered import JUDGED, NOT_JUDGED
 from infra.prove import prove_environment
 from infra.render import render
-from tests.docs.pages import ROOT, joined, merged, planned, stack_blocks
+from tests.docs.pages import ROOT, blocks, joined, merged, planned, stack_blocks
 from tests.docs.test_snippets import TODAY
 
 
@@ -128,9 +132,44 @@ def test_a_waiver_holds_through_its_last_day_and_is_an_error_the_day_after(tmp_p
     assert [finding.rule for finding in after.errors] == ["expired-waiver"]
 
 
+def test_a_stated_use_makes_the_band_one_number_and_deploys_nothing(tmp_path: Path) -> None:
+    use, ceiling = stack_blocks("know-the-cost.md")
+    stated = planned(joined(use), tmp_path).plan
+    (qwen,) = [model for model in estimate(stated).models if model.at == "models.qwen"]
+    hourly = qwen.replica_usd_per_hour
+    assert hourly is not None
+    assert qwen.band.expected == pytest.approx((1 + 1.5 * 8 / 24) * hourly * 730)
+    assert qwen.million_tokens is not None
+    assert qwen.million_tokens[0] == pytest.approx(hourly / (900 * 3600 / 1e6))
+    held = planned(joined(ceiling), tmp_path).plan
+    assert _items(stated) == _items(held)
+    assert [finding.rule for finding in prove(held) if RULES[finding.rule].proof == "budget"] == []
+
+
 @pytest.mark.parametrize("name", ["dev", "local", "prod", "staging"])
 def test_what_the_pages_say_of_shipped_stack_files_holds(name: str) -> None:
     text = (ROOT / f"stacks/Pulumi.{name}.yaml").read_text(encoding="utf-8")
     assert "secure:" not in text
     assert "encryptionsalt" not in text
     assert text.startswith("# yaml-language-server: $schema=schema.json\n")
+
+
+def test_the_page_on_the_policy_pack_lists_exactly_the_rules_that_it_does_not_judge() -> None:
+    page = (ROOT / "docs/how-to/enforce-the-proofs.md").read_text(encoding="utf-8")
+    table = page.partition("| left to `infra check` |")[2].partition("\n\n")[0]
+    listed = set(re.findall(r"`([a-z-]+)`", table))
+    assert "all of memory fit" in table
+    assert listed | {rule.id for rule in RULES.values() if rule.proof == "memory fit"} == NOT_JUDGED.keys()
+
+
+def test_the_levels_on_the_page_of_the_policy_pack_are_of_rules_that_it_judges() -> None:
+    (block,) = [block for block in blocks("json") if block.page.name == "enforce-the-proofs.md"]
+    assert json.loads(block.text).keys() <= JUDGED.keys()
+
+
+def test_every_variable_that_a_workflow_reads_is_on_the_page_that_turns_them_on() -> None:
+    page = (ROOT / "docs/how-to/set-up-pull-request-previews.md").read_text(encoding="utf-8")
+    files = [path.read_text(encoding="utf-8") for path in (ROOT / ".github/workflows").glob("*.yml")]
+    read = {name for text in files for name in re.findall(r"vars\.([A-Z_]+)", text)}
+    assert read
+    assert read == set(re.findall(r"`([A-Z]+_[A-Z_]+)`", page))

@@ -19,17 +19,17 @@ _PULUMI = {
     "config set": ("-s", "--secret"),
     "destroy": ("-s",),
     "login": (),
-    "preview": ("-s", "--refresh"),
+    "preview": ("-s", "--refresh", "--json"),
     "refresh": ("-s", "--clear-pending-creates"),
     "stack init": ("--secrets-provider",),
     "stack output": ("-s",),
     "stack rm": ("--preserve-config",),
     "state unprotect": (),
-    "up": ("-s", "--refresh"),
+    "up": ("-s", "--policy-pack", "--policy-pack-config", "--refresh"),
 }
 """Pulumi's commands that the pages use, each with the options they use."""
 _INLINE = re.compile(r"`((?:[A-Z_]+=\S+ )?(?:\.venv/bin/infra|infra|make|pulumi) [a-z][^`]*)`")
-_TOOLS = ("cd", "curl", "export", "helm", "kind", "kubectl", "mkdir", "pip", "sh")
+_TOOLS = ("cd", "curl", "export", "gcloud", "helm", "kind", "kubectl", "mkdir", "pip", "sh")
 """What else a block may call: programs that readers have, or are told to install."""
 
 

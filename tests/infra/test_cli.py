@@ -139,6 +139,16 @@ class TestCheck:
         assert cli.main(["check", "--stack", path, "--today", "2026-12-31"]) == 0
         assert cli.main(["check", "--stack", path, "--today", "2027-01-01"]) == 1
 
+    def test_a_waiver_is_told_two_weeks_before_it_ends(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        waiver = '{rule: moving-image, reason: the mirror is not there yet, until: "2026-12-31"}'
+        path = stack(tmp_path, f"{MOVING}\n  inference:policy: {{waive: [{waiver}]}}\n")
+
+        for day, told in (("2026-12-16", False), ("2026-12-17", True), ("2026-12-31", True)):
+            assert cli.main(["check", "--stack", path, "--today", day]) == 0
+            assert ("a waiver of moving-image ends on 2026-12-31" in capsys.readouterr().out) is told
+
     @pytest.mark.parametrize("day", ["tomorrow", "2026-13-01", "", "20261301x"])
     def test_a_day_that_is_none_is_refused(self, day: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main(["check", "--today", day]) == 2

@@ -23,6 +23,7 @@ from infra.report import (
     Paint,
     as_json,
     bytes_in_words,
+    ending_lines,
     finding_lines,
     printable,
     say,
@@ -154,3 +155,17 @@ def test_ranges_versions_and_sizes_read_as_people_write_them() -> None:
     assert image_version("registry:5000/team/server@sha256:0123456789abcdef") == "sha256:0123456789ab"
     assert image_version("registry:5000/team/server") == ""
     assert (bytes_in_words(10), bytes_in_words(12_400), bytes_in_words(1_600_000)) == ("1 kB", "12 kB", "1.6 MB")
+
+
+def test_waivers_that_end_within_two_weeks_are_told_once_and_soonest_first(local: Loaded) -> None:
+    def accepted(day: int, reason: str = "not yet") -> Waived:
+        return Waived(WARNING, reason, date(2026, 12, day))
+
+    checks = [checked(local, waived=(accepted(5), accepted(5), accepted(4, "soon"), accepted(6))), checked(local)]
+
+    assert list(ending_lines(checks, date(2026, 11, 21))) == [
+        "  local: a waiver of image-without-digest ends on 2026-12-04, in 13 days: soon",
+        "  local: a waiver of image-without-digest ends on 2026-12-05, in 14 days: not yet",
+    ]
+    assert "in 1 day:" in next(ending_lines(checks, date(2026, 12, 3)))
+    assert list(ending_lines([Checked("dev", Path("x"))], date(2026, 11, 21))) == []

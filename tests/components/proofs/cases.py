@@ -38,6 +38,7 @@ from .plans import (
     serving,
     sound,
     variable,
+    with_limits,
     with_llama,
     without,
 )
@@ -152,6 +153,12 @@ def asking(*, on: tuple[str, ...] = ("l4",), **demand: Any) -> Plan:
     settings = {"engine": "vllm", "version": "0.24.0", "model": "Qwen/Qwen3-8B", "request_tokens": 8192}
     asked = {"deployment": Demand(**{**settings, **demand})}
     return exchanged(sound(), "ModelServer/llama", replace(serving("llama", on), demands=asked))
+
+
+def _on_filestore() -> Plan:
+    return with_llama(
+        cache={"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany", "storage_class": "zonal-rwx"}
+    )
 
 
 CASES = (
@@ -444,6 +451,21 @@ CASES = (
             container(lambda target: target["env"].append({"name": "HF_TOKEN", "value": "hf_abcdefghijklmnop"}))
         ),
         lambda: variable("MAX_TOTAL_TOKENS", "4096"),
+    ),
+    Case(
+        "over-budget",
+        lambda: with_limits(monthly_usd=4000.0),
+        lambda: with_limits(monthly_usd=4200.0),
+    ),
+    Case(
+        "budget-unknown",
+        lambda: with_limits(_on_filestore(), monthly_usd=100_000.0),
+        lambda: with_limits(monthly_usd=100_000.0),
+    ),
+    Case(
+        "over-gpu-quota",
+        lambda: with_limits(gpu_quota={"nvidia-l4": (13, None)}),
+        lambda: with_limits(gpu_quota={"nvidia-l4": (14, None)}),
     ),
 )
 """Every rule once."""

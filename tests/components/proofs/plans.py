@@ -9,12 +9,13 @@ from functools import cache
 from typing import Any
 
 from components.errors import dotted
+from components.gpu.cluster import GkeExistingConfig, gke_cluster
 from components.gpu.node_pool import GpuNodePoolConfig, node_pool
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
 from components.manifest import object_item
 from components.monitoring.dcgm_exporter import DcgmExporterConfig, dcgm_exporter
-from components.plan import Item, NodeShape, Part, Plan
+from components.plan import Item, Limits, NodeShape, Part, Plan
 from components.proofs.finding import Finding
 from components.proofs.rules import prove
 from components.rollout.model import ModelConfig, model
@@ -190,6 +191,13 @@ def variable(name: str, value: str) -> Plan:
 def with_llama(**settings: Any) -> Plan:
     """The sound plan with other settings of the model `llama`."""
     return exchanged(sound(), "ModelServer/llama", serving("llama", **settings))
+
+
+def with_limits(plan: Plan | None = None, **limits: Any) -> Plan:
+    """A plan in a cluster of Google's, with what its team says of its size and use. Omitted: the sound plan."""
+    cluster = GkeExistingConfig(kind="gke-existing", name="main", project="example", location="us-central1")
+    plan = plan or sound()
+    return replace(plan, parts=(gke_cluster(cluster, path=("cluster",)), *plan.parts), limits=Limits(**limits))
 
 
 SURGE = {"max_surge": 1, "max_unavailable": 0}

@@ -1,0 +1,148 @@
+"""Changes that say the same of many components, told once: "1,000 models restart: image 3.3.6 → 3.3.7"."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..diff.report import EFFECTS, Change, Effect, EnvironmentDiff, Headline
+from .words import listed
+
+_OWN = "\0"
+"""A component's own name in a text that others may share; no name has this character."""
+_NAMED = 3
+_VERBS = {"is": "are", "has": "have", "was": "were", "does": "do", "goes": "go", "loses": "lose"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table: what happens to one component, or the same to many.
+
+    Attributes:
+        effect: what it does to users.
+        what: what happens.
+        means: what users notice.
+        components: how many it happens to.
+        line: where it stands, when it is one.
+    """
+
+    effect: Effect
+    what: str
+    means: str
+    components: int
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The changes of one component, or of many that change alike.
+
+    Attributes:
+        components: their names, `ModelServer/llama`.
+        effect: the worst of it.
+        changes: what changes, of the first of them.
+        objects: how many objects change in all.
+    """
+
+    components: tuple[str, ...]
+    effect: Effect
+    changes: tuple[Change, ...]
+    objects: int
+
+
+def rows(environment: EnvironmentDiff) -> list[Row]:
+    """What happens, worst first, the same told once."""
+    alike: dict[tuple[str, ...], list[Headline]] = {}
+    for headline in environment.headlines:
+        kind, name = _kind_and_name(headline.component)
+        alike.setdefault((headline.effect, kind, _without(headline.what, name)), []).append(headline)
+    found = [_row(headlines) for headlines in alike.values()]
+    return sorted(found, key=lambda row: EFFECTS.index(row.effect))
+
+
+def blocks(environment: EnvironmentDiff) -> list[Block]:
+    """The changes by component, worst first, those alike together."""
+    by_component: dict[str, list[Change]] = {}
+    for change in environment.changes:
+        by_component.setdefault(change.component, []).append(change)
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for component, changes in by_component.items():
+        kind, name = _kind_and_name(component)
+        key = (kind, *(_without(_said(change), name) for change in changes))
+        alike.setdefault(key, []).append(component)
+    found = [
+        Block(
+            tuple(components),
+            min((change.effect for change in by_component[components[0]]), key=EFFECTS.index),
+            tuple(by_component[components[0]]),
+            sum(len(by_component[component]) for component in components),
+        )
+        for components in alike.values()
+    ]
+    return sorted(found, key=lambda block: EFFECTS.index(block.effect))
+
+
+def _said(change: Change) -> str:
+    fields = ((one.path, one.before, one.after) for one in change.fields)
+    return repr((change.resource, change.action, change.effect, change.reason, *fields))
+
+
+def _kind_and_name(component: str) -> tuple[str, str]:
+    kind, _, name = component.partition("/")
+    return kind, name
+
+
+def _without(text: str, name: str) -> str:
+    """A text without a component's own name, as a word of its own or the beginning of one: `llama-canary`."""
+    if not name or name not in text:
+        return text
+    # Not by an expression: each name would be one of its own, and compiling thousands takes seconds.
+    first, *rest = text.split(name)
+    told = first
+    for piece in rest:
+        inside = told[-1:].isalnum() or told.endswith(("_", "-")) or piece[:1].isalnum() or piece.startswith("_")
+        told += (name if inside else _OWN) + piece
+    return told
+
+
+def _row(headlines: Sequence[Headline]) -> Row:
+    first = headlines[0]
+    if len(headlines) == 1:
+        return Row(first.effect, first.what, first.means, 1, first.line)
+    return Row(first.effect, _of_many(headlines), _means_of_many(headlines), len(headlines), None)
+
+
+def _of_many(headlines: Sequence[Headline]) -> str:
+    """`1,000 models restart: image 3.3.6 → 3.3.7 (`m0`, `m1`, `m2` and 997 more)`."""
+    first = headlines[0]
+    kind, name = _kind_and_name(first.component)
+    names = listed([f"`{_kind_and_name(one.component)[1]}`" for one in headlines], _NAMED)
+    template = _without(first.what, name)
+    noun = str(first.at[0]).replace("_", " ") if first.at else f"{kind}s"
+    begun = re.match(rf"(?:([a-z ]+) )?`{_OWN}` (\w+)(.*)", template, re.DOTALL)
+    if begun and _OWN not in begun[3]:
+        noun = f"{begun[1]}s" if begun[1] else noun
+        return f"{len(headlines):,} {noun} {_plural(begun[2])}{begun[3]} ({names})"
+    return f"{len(headlines):,} {noun}: {template.replace(_OWN, '…')} ({names})"
+
+
+def _plural(verb: str) -> str:
+    """A verb for many: restarts, restart; is, are."""
+    return _VERBS.get(verb) or verb.removesuffix("s")
+
+
+def _means_of_many(headlines: Sequence[Headline]) -> str:
+    """What users notice of each; where that differs, what most of them do."""
+    told = Counter(_without(one.means, _kind_and_name(one.component)[1]) for one in headlines)
+    means, count = told.most_common(1)[0]
+    means = means.replace(f"`{_OWN}`", "it").replace(_OWN, "it")
+    if count == len(headlines):
+        return f"each: {means}" if means else ""
+    return f"{count:,} of them: {means or 'nothing'}; the others differ, see the details"
+
+
+def members(block: Block, most: int = 6) -> str:
+    """The names of a block's components, some of many."""
+    return listed([f"`{name}`" if name else "what belongs to no component" for name in block.components], most)

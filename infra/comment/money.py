@@ -1,0 +1,147 @@
+"""What a change costs, in words: the difference a month, the band it comes from, and what is not in it.
+
+Reads what `components.cost.delta` gives, as plain data; a figure that nobody knows is said to be unknown, never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+_CENT = 0.005
+_WHOLE_FROM = 100
+"""From so many dollars on, nobody reads cents."""
+_LISTED = 4
+
+
+def dollars(amount: float | None) -> str:
+    """`$1,204`, `$0.36`, `unknown`."""
+    if amount is None:
+        return "unknown"
+    size = abs(amount)
+    if size < _CENT:
+        return "$0"
+    text = f"${size:,.0f}" if size >= _WHOLE_FROM or size == int(size) else f"${size:,.2f}"
+    return f"−{text}" if amount < 0 else text  # noqa: RUF001 - a minus
+
+
+def difference(amount: float | None) -> str:
+    """`+ $412`, `− $30`, `$0`, `unknown`."""  # noqa: RUF002 - a minus
+    if amount is None or abs(amount) < _CENT:
+        return dollars(amount)
+    return f"{'+' if amount > 0 else '−'} {dollars(abs(amount))}"  # noqa: RUF001 - a minus
+
+
+def band(total: Mapping[str, Any] | None) -> str:
+    """`$1,204 – $4,816`; the most may be unknown."""  # noqa: RUF002 - as print has it
+    if total is None:
+        return "nothing"
+    low, high = total.get("min_usd"), total.get("max_usd")
+    known = total.get("known_max_usd")
+    if high is None and known is not None:
+        # What has no upper bound, or no price, comes on top.
+        return f"{dollars(low)} – {dollars(known)} and more"  # noqa: RUF001 - as print has it
+    if low == high:
+        return dollars(low)
+    return f"{dollars(low)} – {dollars(high)}"  # noqa: RUF001 - as print has it
+
+
+def in_short(cost: Mapping[str, Any] | None) -> str:
+    """For the verdict: `+ $412 a month at most`; empty when nobody estimated it."""
+    if cost is None:
+        return ""
+    least, most = cost.get("min_usd"), cost.get("max_usd")
+    if most is None:
+        return "cost unknown" if least is None or abs(least) < _CENT else f"{difference(least)} a month at least"
+    if abs(most) >= _CENT:
+        return f"{difference(most)} a month at most"
+    if least is not None and abs(least) >= _CENT:
+        return f"{difference(least)} a month at least"
+    return "same cost"
+
+
+def in_full(cost: Mapping[str, Any] | None) -> str:
+    """The cost line: the band before and after, what makes the difference, and what is unknown."""
+    if cost is None:
+        return "cost: not estimated"
+    base, head = cost.get("base"), cost.get("head")
+    before, after = band(base), band(head)
+    words = [f"cost a month: {after if before == after else f'{before} → {after}'}"]
+    if cost.get("as_of"):
+        words[0] += f" (prices of {cost['as_of']})"
+    expected = [total and total.get("expected_usd") for total in (base, head)]
+    if any(amount is not None for amount in expected):
+        words.append(f"expected {' → '.join(dollars(amount) for amount in expected)}")
+    words += _causes(cost.get("lines") or ())
+    words.append(_per_token(cost.get("models") or ()))
+    ceiling, most = cost.get("ceiling_usd"), head and head.get("max_usd")
+    if ceiling is not None and most is not None and most > ceiling:
+        words.append(f"above the ceiling of {dollars(ceiling)}")
+    unknown = cost.get("unknown") or ()
+    if unknown:
+        more = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
+        words.append(f"not counted: {unknown[0]}{more}")
+    return " · ".join(word for word in words if word)
+
+
+def lines(cost: Mapping[str, Any] | None) -> Iterator[tuple[str, str, str, str, str]]:
+    """Each line that differs: where, what, a month before, a month after, the difference at most."""
+    for one in _by_size((cost or {}).get("lines") or ()):
+        yield (
+            str(one.get("at", "")),
+            _what(one),
+            _side(one.get("before")),
+            _side(one.get("after")),
+            difference(one.get("max_usd")),
+        )
+
+
+def _what(one: Mapping[str, Any]) -> str:
+    """What is paid for, before and after where that differs."""
+    names = [str((one.get(side) or {}).get("what") or "") for side in ("before", "after")]
+    return " → ".join(dict.fromkeys(name for name in names if name)) or str(one.get("what", ""))
+
+
+def _side(priced: Mapping[str, Any] | None) -> str:
+    if priced is None:
+        return "–"  # noqa: RUF001 - nothing
+    why = priced.get("unknown")
+    return f"unknown: {why}" if why else band(priced)
+
+
+def _by_size(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The unknown first, then the largest differences."""
+    return sorted(found, key=lambda one: (one.get("max_usd") is not None, -abs(one.get("max_usd") or 0.0)))
+
+
+def _causes(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    totals: dict[str, float | None] = {}
+    for one in found:
+        before, more = totals.get(str(one.get("at")), 0.0), one.get("max_usd")
+        totals[str(one.get("at"))] = None if before is None or more is None else before + more
+    moved = _by_size([{"at": at, "max_usd": amount} for at, amount in totals.items()])
+    moved = [one for one in moved if one["max_usd"] is None or abs(one["max_usd"]) >= _CENT]
+    words = [f"`{one['at']}` {_at_most(one['max_usd'])}" for one in moved[:_LISTED]]
+    return [*words, f"{len(moved) - _LISTED:,} more places"] if len(moved) > _LISTED else words
+
+
+def _at_most(amount: float | None) -> str:
+    return "by an unknown amount" if amount is None else f"{difference(amount)} at most"
+
+
+def _per_token(found: Sequence[Mapping[str, Any]]) -> str:
+    """What a million tokens cost, of the models where that changes and both figures are known."""
+    told = []
+    for one in found:
+        before, after = ((one.get(side) or {}).get("usd_per_million_tokens") for side in ("before", "after"))
+        if after and before != after:
+            told.append(f"`{one.get('at')}` {f'{_span(before)} → ' if before else ''}{_span(after)}")
+    if not told:
+        return ""
+    more = f" and {len(told) - _LISTED:,} more" if len(told) > _LISTED else ""
+    return f"a million tokens: {', '.join(told[:_LISTED])}{more}"
+
+
+def _span(figure: Mapping[str, Any]) -> str:
+    least, most = dollars(figure.get("min")), dollars(figure.get("max"))
+    return least if least == most else f"{least} – {most}"  # noqa: RUF001 - as print has it

@@ -1,0 +1,91 @@
+"""Dollars are said as they are known: a band, a difference, or that nobody knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infra.comment import money
+
+from .reports import cost
+
+
+def total(low: float | None, high: float | None, **more: Any) -> dict[str, Any]:
+    return {"min_usd": low, "expected_usd": None, "max_usd": high, **more}
+
+
+def line(at: str, most: float | None, **more: Any) -> dict[str, Any]:
+    return {"at": at, "what": "a disk", "before": None, "after": total(0.0, most), "max_usd": most, **more}
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        (412.4, "$412"),
+        (0.361, "$0.36"),
+        (5.0, "$5"),
+        (1204.0, "$1,204"),
+        (0.0001, "$0"),
+        (-30.0, "−$30"),  # noqa: RUF001
+        (None, "unknown"),
+    ],
+)
+def test_cents_are_for_small_amounts(amount: float | None, words: str) -> None:
+    assert money.dollars(amount) == words
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "words"),
+    [
+        (0.0, 412.0, "+ $412 a month at most"),
+        (0.0, -30.0, "− $30 a month at most"),  # noqa: RUF001
+        (12.5, 0.0, "+ $12.50 a month at least"),
+        (0.0, 0.0, "same cost"),
+        (None, None, "cost unknown"),
+        (7.0, None, "+ $7 a month at least"),
+    ],
+)
+def test_the_verdict_says_the_difference_that_is_known(least: float | None, most: float | None, words: str) -> None:
+    assert money.in_short(cost(min_usd=least, max_usd=most)) == words
+
+
+def test_an_unbounded_band_says_what_of_it_is_known() -> None:
+    assert money.band(total(10.0, None)) == "$10 – unknown"  # noqa: RUF001
+    assert money.band(total(10.0, None, known_max_usd=90.0)) == "$10 – $90 and more"  # noqa: RUF001
+    assert money.band(None) == "nothing"
+
+
+def test_lines_of_one_place_are_one_cause_and_the_largest_come_first() -> None:
+    lines = [line("node_pools.a", 100.0), line("node_pools.b", 900.0), line("node_pools.a", -30.0)]
+    text = money.in_full(cost(lines=lines))
+    assert "`node_pools.b` + $900 at most · `node_pools.a` + $70 at most" in text
+
+
+def test_a_place_with_one_unknown_line_is_unknown() -> None:
+    text = money.in_full(
+        cost(lines=[line("a", 5.0), line("a", None)], unknown=["a: no price of x", "b: no price of y"])
+    )
+    assert "`a` by an unknown amount" in text
+    assert text.endswith("not counted: a: no price of x and 1 more")
+
+
+def test_a_line_says_what_is_bought_before_and_after() -> None:
+    before, after = total(0.0, 1.0, what="1 GPU"), total(0.0, 2.0, what="2 GPUs")
+    (found,) = money.lines(cost(lines=[line("a", 1.0, before=before, after=after)]))
+    assert found == ("a", "1 GPU → 2 GPUs", "$0 – $1", "$0 – $2", "+ $1")  # noqa: RUF001
+
+
+def test_a_ceiling_that_is_passed_is_told() -> None:
+    assert "above the ceiling of $5,000" in money.in_full(cost(ceiling_usd=5_000))
+    assert "ceiling" not in money.in_full(cost(ceiling_usd=6_000))
+
+
+def test_what_a_million_tokens_cost_is_told_where_it_changes() -> None:
+    def model(low: float, high: float) -> dict[str, Any]:
+        return {"usd_per_million_tokens": {"min": low, "max": high}}
+
+    models = [{"at": "models.a", "before": model(0.1, 0.2), "after": model(0.3, 0.3)},
+              {"at": "models.b", "before": model(1, 2), "after": model(1, 2)}]  # fmt: skip
+    assert "a million tokens: `models.a` $0.10 – $0.20 → $0.30" in money.in_full(cost(models=models))  # noqa: RUF001
+    assert "models.b" not in money.in_full(cost(models=models))
