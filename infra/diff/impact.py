@@ -31,6 +31,13 @@ class Impact:
 
     def means(self, pair: Pair) -> str:
         """What users notice of one changed resource; empty where nobody notices, or nobody can tell."""
+        try:
+            return self._means(pair)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # A file that was edited by hand has values that no API takes; what they would mean nobody can tell.
+            return ""
+
+    def _means(self, pair: Pair) -> str:
         one, effect = pair.resource, pair.ruling.effect
         if effect == "restarted" and one.kind in CONTROLLERS:
             return self._restart(one)
@@ -260,7 +267,7 @@ def _more_or_less(before: Band, after: Band, gpus: int, noun: str) -> str:
 
 def _only(side: Mapping[str, str], other: Mapping[str, str]) -> str:
     values = [value for key, value in side.items() if other.get(key) != value]
-    return f"`{', '.join(values)}`" if values else "all"
+    return f"`{', '.join(map(str, values))}`" if values else "all"
 
 
 def _pods(one: Resource, replicas: Band) -> str:

@@ -15,8 +15,12 @@ def applied(kind: str, found: Sequence[Difference], tree: dict[str, Any]) -> dic
     """A copy of `tree` with every difference made, those that take entries out of lists by position last to first."""
     made: dict[str, Any] = deepcopy(tree)
     taken = [one for one in found if one.after is ABSENT and one.steps[-1].sort == "index"]
+    # Of a flag that comes again the last goes first: `--flag#2` is what is left of two.
+    fewer = [one for one in found if one.after is ABSENT and one.steps[-1].sort == "flag"]
+    for one in reversed(fewer):
+        _apply(kind, made, one.steps, "", ABSENT)
     for one in found:
-        if one not in taken:
+        if one not in taken and one not in fewer:
             _apply(kind, made, one.steps, "", one.after, new=one.before is ABSENT)
     for one in sorted(taken, key=lambda one: -one.steps[-1].name):
         _apply(kind, made, one.steps, "", ABSENT)
