@@ -26,7 +26,7 @@ _FILES = {"configMap": ("ConfigMap", "name"), "secret": ("Secret", "secretName")
 
 
 def diff(
-    base: Snapshot | None, head: Snapshot | None, overrule: Callable[[list[Pair]], list[Pair]] | None = None
+    base: Snapshot | None, head: Snapshot | None, *, overrule: Callable[[list[Pair]], list[Pair]] | None = None
 ) -> EnvironmentDiff:
     """What the change from `base` to `head` does to one environment.
 
