@@ -65,7 +65,7 @@ def compare_preview(file: Path, head: str | None, environments: Sequence[str], h
         preview = completed(preview, planned)
     else:
         notes.append(f"{name} cannot be read here: resources that stay as they are, and their places, are unknown")
-    found = diff(preview.base, preview.head, lambda pairs: overruled(pairs, preview))
+    found = diff(preview.base, preview.head, overrule=lambda pairs: overruled(pairs, preview))
     return Report("Pulumi's state", f"pulumi preview of {name}", (found,), tuple(notes))
 
 
