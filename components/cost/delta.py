@@ -15,33 +15,37 @@ _BANDS = ("min_usd", "expected_usd", "max_usd")
 _COMPARED = ("what", "provisioning", "quantity", "unit", "usd_per_unit", *_BANDS, "unknown")
 """What makes a line another one; its date and source do not."""
 _NOTHING: Json = {}
+UNKNOWN: Json = {"total": dict.fromkeys(_BANDS)}
+"""The estimate of an environment that is there and that nobody estimated: not the same as one that costs nothing."""
 
 
 def delta(base: Json | None, head: Json | None) -> dict[str, Any]:
     """The difference of two estimates.
 
     Args:
-        base: the estimate before, as `Estimate.as_json` gives it; `None` where there was no environment, or nobody
-            knows what it cost.
+        base: the estimate before, as `Estimate.as_json` gives it; `None` where there was no environment, `UNKNOWN`
+            where nobody knows what it cost.
         head: the estimate after; `None` where there is none any more.
 
     Returns:
         Totals before and after, the differences (`None` where they are not known), the lines and models that differ,
-        what of them is unknown, the day of the oldest price and the head's ceiling. A line without a price that stays
-        as it is leaves the difference known.
+        what of them is unknown, what has no price on either side, the day of the oldest price and the head's ceiling.
+        A line without a price that stays as it is leaves the difference known.
     """
     before, after = base or _NOTHING, head or _NOTHING
-    lines = _lines(before, after)
+    known = base is not UNKNOWN and head is not UNKNOWN
+    lines = _lines(before, after) if known else []
     unknown = sorted({f"{line['at']}: {line['what']}: {side['unknown']}" for line in lines for side in _sides(line)
                       if side.get("unknown")})  # fmt: skip
     return {
         "base": before.get("total"),
         "head": after.get("total"),
-        **_difference(before, after, lines),
+        **(_difference(before, after, lines) if known else dict.fromkeys(_BANDS)),
         "as_of": min((day for day in (before.get("as_of"), after.get("as_of")) if day), default=None),
         "lines": lines,
-        "models": _models(before, after),
+        "models": _models(before, after) if known else [],
         "unknown": unknown,
+        "unpriced": [why for why in (after or before).get("unknown") or () if why not in unknown],
         "ceiling_usd": after.get("ceiling_usd"),
     }
 

@@ -5,7 +5,8 @@ whichever is more. Most nodes: as many as all pods need that can land there, but
 where pods can land that the plan does not tell (charts' pods on a pool without taints), all it can grow to.
 
 A pod that several groups can hold is in each of their lines and once in the total: in the group where it costs least
-for the minimum, where it costs most for the maximum, in the first with room for what is expected.
+for the minimum, where it costs most for the maximum, in the first with room for what is expected. Pods that are alike
+stay together while there is room: three of them on two nodes of two GPUs, not one of them in another group.
 """
 
 from __future__ import annotations

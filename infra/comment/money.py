@@ -12,6 +12,8 @@ _CENT = 0.005
 _WHOLE_FROM = 100
 """From so many dollars on, nobody reads cents."""
 _LISTED = 4
+FEWEST, MOST = "at minimum replicas", "at maximum"
+"""The two ends of the band."""
 
 
 def dollars(amount: float | None) -> str:
@@ -40,24 +42,43 @@ def band(total: Mapping[str, Any] | None) -> str:
     known = total.get("known_max_usd")
     if high is None and known is not None:
         # What has no upper bound, or no price, comes on top.
-        return f"{dollars(low)} – {dollars(known)} and more"  # noqa: RUF001 - as print has it
+        return f"{dollars(low)} – {dollars(known)} + ?"  # noqa: RUF001 - as print has it
+    if high is None and not low:
+        return "unknown"
     if low == high:
         return dollars(low)
     return f"{dollars(low)} – {dollars(high)}"  # noqa: RUF001 - as print has it
 
 
 def in_short(cost: Mapping[str, Any] | None) -> str:
-    """For the verdict: `+ $412 a month at most`; empty when nobody estimated it."""
+    """For the verdict: `+ $412 a month at most`; empty when nobody estimated it.
+
+    Both ends of the band where one alone would mislead: a minimum that changes more than the maximum, or the other way.
+    """
     if cost is None:
         return ""
+    base, head = cost.get("base"), cost.get("head")
+    if _is_unknown(base) and head and not _is_unknown(head):
+        return f"{band(head)} a month, before unknown"
     least, most = cost.get("min_usd"), cost.get("max_usd")
-    if most is None:
-        return "cost unknown" if least is None or abs(least) < _CENT else f"{difference(least)} a month at least"
-    if abs(most) >= _CENT:
+    if least is not None and most is not None and abs(least) < _CENT > abs(most):
+        return "same cost"
+    if least is not None and most is not None and abs(least - most) < _CENT:
+        return f"{difference(most)} a month"
+    if most is not None and (least is None or (abs(least) <= abs(most) and least * most >= 0)):
         return f"{difference(most)} a month at most"
-    if least is not None and abs(least) >= _CENT:
-        return f"{difference(least)} a month at least"
-    return "same cost"
+    if least is None or (most is None and abs(least) < _CENT):
+        return "cost unknown"
+    return f"{difference(least)} a month {FEWEST}, {_same(most)} {MOST}"
+
+
+def _is_unknown(total: Mapping[str, Any] | None) -> bool:
+    """Whether nobody estimated an environment that is there."""
+    return total is not None and total.get("min_usd") is None
+
+
+def _same(amount: float | None) -> str:
+    return "the same" if amount is not None and abs(amount) < _CENT else difference(amount)
 
 
 def in_full(cost: Mapping[str, Any] | None) -> str:
@@ -69,19 +90,24 @@ def in_full(cost: Mapping[str, Any] | None) -> str:
     words = [f"cost a month: {after if before == after else f'{before} → {after}'}"]
     if cost.get("as_of"):
         words[0] += f" (prices of {cost['as_of']})"
-    expected = [total and total.get("expected_usd") for total in (base, head)]
+    expected = [total.get("expected_usd") for total in (base, head) if total and not _is_unknown(total)]
     if any(amount is not None for amount in expected):
-        words.append(f"expected {' → '.join(dollars(amount) for amount in expected)}")
-    words += _causes(cost.get("lines") or ())
+        words.append(f"expected {' → '.join(dict.fromkeys(dollars(amount) for amount in expected))}")
+    words += _causes(cost.get("lines") or (), cost.get("max_usd"))
     words.append(_per_token(cost.get("models") or ()))
-    ceiling, most = cost.get("ceiling_usd"), head and head.get("max_usd")
+    ceiling, most = cost.get("ceiling_usd"), head and (head.get("max_usd") or head.get("known_max_usd"))
     if ceiling is not None and most is not None and most > ceiling:
         words.append(f"above the ceiling of {dollars(ceiling)}")
     unknown = cost.get("unknown") or ()
     if unknown:
-        more = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
-        words.append(f"not counted: {unknown[0]}{more}")
+        words.append(f"not counted: {_first(unknown)}")
+    if unpriced := cost.get("unpriced") or ():
+        words.append(f"?: {_first(unpriced)}")
     return " · ".join(word for word in words if word)
+
+
+def _first(found: Sequence[str]) -> str:
+    return f"{found[0]} and {len(found) - 1:,} more" if len(found) > 1 else found[0]
 
 
 def lines(cost: Mapping[str, Any] | None) -> Iterator[tuple[str, str, str, str, str]]:
@@ -114,19 +140,29 @@ def _by_size(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(found, key=lambda one: (one.get("max_usd") is not None, -abs(one.get("max_usd") or 0.0)))
 
 
-def _causes(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    totals: dict[str, float | None] = {}
+def _causes(found: Sequence[Mapping[str, Any]], total: float | None) -> list[str]:
+    """The places that cost more or less: by their most, by their least where the most stays."""
+    changes: dict[str, dict[str, float | None]] = {}
     for one in found:
-        before, more = totals.get(str(one.get("at")), 0.0), one.get("max_usd")
-        totals[str(one.get("at"))] = None if before is None or more is None else before + more
-    moved = _by_size([{"at": at, "max_usd": amount} for at, amount in totals.items()])
-    moved = [one for one in moved if one["max_usd"] is None or abs(one["max_usd"]) >= _CENT]
-    words = [f"`{one['at']}` {_at_most(one['max_usd'])}" for one in moved[:_LISTED]]
-    return [*words, f"{len(moved) - _LISTED:,} more places"] if len(moved) > _LISTED else words
+        place = changes.setdefault(str(one.get("at")), dict.fromkeys(("min_usd", "max_usd"), 0.0))
+        for name, before in place.items():
+            more = one.get(name)
+            place[name] = None if before is None or more is None else before + more
+    moved = _by_size([{"at": at} | change for at, change in changes.items()])
+    told = [f"`{one['at']}` {words}" for one in moved if (words := _moved(one["min_usd"], one["max_usd"]))]
+    shown = told[:_LISTED] + ([f"{len(told) - _LISTED:,} more places"] if len(told) > _LISTED else [])
+    each = [one["max_usd"] for one in moved]
+    if total is not None and None not in each and abs(sum(each) - total) >= 1:
+        shown.append("pods that fit several pools count once in the total")
+    return shown
 
 
-def _at_most(amount: float | None) -> str:
-    return "by an unknown amount" if amount is None else f"{difference(amount)} at most"
+def _moved(least: float | None, most: float | None) -> str:
+    if most is None:
+        return "by an unknown amount"
+    if abs(most) >= _CENT:
+        return f"{difference(most)} at most"
+    return f"{difference(least)} {FEWEST}" if least is not None and abs(least) >= _CENT else ""
 
 
 def _per_token(found: Sequence[Mapping[str, Any]]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..overview import image_version
-from .compare import Difference
+from .compare import PROTECT, Difference
 from .pair import Pair
 from .report import ABSENT, FieldChange
 
@@ -77,6 +77,8 @@ def image_words(container: Mapping[str, Any]) -> str:
 
 def _cause(one: Difference, shown: FieldChange) -> str:
     last = one.steps[-1]
+    if one.place == PROTECT:
+        return "protected from now on" if shown.after else "no longer protected"
     owner = next((step.name for step in reversed(one.steps[:-1]) if step.sort == "entry"), ("",))[0]
     if last.sort == "field" and last.name == "image" and "containers" in one.place:
         return _image(str(owner), shown)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from components.catalog.replacements import Rule, rule_of
 
-from .compare import Difference, exact
+from .compare import PROTECT, Difference, exact
 from .report import ABSENT, EFFECTS, Effect
 from .snapshot import Resource
 
@@ -22,6 +22,7 @@ _FELT = frozenset({
 })  # fmt: skip
 """Kinds whose new name is felt: by clients, by pods that are made anew, or by data that stays behind."""
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "LeaderWorkerSet"})
+_PROTECTION = Rule("*", PROTECT, "in-place", "harmless", "", "pulumi.com/docs/iac/concepts/options/protect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def classify(before: Resource, after: Resource, differences: Sequence[Difference
 
 def rule_for(resource: Resource, difference: Difference) -> Rule:
     """The row of the table that says what one difference does."""
-    return rule_of(resource.kind, difference.place)
+    return _PROTECTION if difference.place == PROTECT else rule_of(resource.kind, difference.place)
 
 
 def created(resource: Resource, *, component_stays: bool) -> Ruling:
@@ -101,6 +102,9 @@ def follows_file(differences: Sequence[Difference]) -> bool:
 
 def _ruling(before: Resource, after: Resource, one: Difference) -> Ruling:
     rule = rule_for(after, one)
+    if rule is _PROTECTION:
+        reason = "Pulumi refuses to delete it from now on" if after.protect else "Pulumi would now let it be deleted"
+        return Ruling("update", "harmless", reason, rule.source)
     action: Action = "replace" if rule.how in ("delete-first", "replace") else "update"
     reason, effect = rule.reason, _effect(rule)
     if rule.how == "delete-first":

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from components.catalog.object_fields import default_of, traits
 
 from .report import ABSENT, FieldChange
+from .snapshot import Resource
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|u|n)?")
@@ -23,6 +24,8 @@ _UNITS = {
 }  # fmt: skip
 _LIVE = frozenset({"uid", "resourceVersion", "managedFields"})
 """What an object's metadata has once an API server has written it."""
+PROTECT = "protect"
+"""The place of Pulumi's option of that name."""
 POSITIONAL = ""
 """The flag under which the arguments before the first flag are told."""
 
@@ -73,6 +76,13 @@ def differences(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) 
     if live and kind == "Secret":
         before, after = _secrets_as_kept(before, after)
     return list(_Walk(kind, live=live).fields((), "", before, after))
+
+
+def protection(before: Resource, after: Resource) -> list[Difference]:
+    """Whether Pulumi refuses to delete it, where that differs: an option beside the properties."""
+    if before.protect == after.protect:
+        return []
+    return [Difference((Step("field", PROTECT),), PROTECT, before.protect, after.protect)]
 
 
 class _Walk:

@@ -8,6 +8,8 @@ from typing import Any
 from components.plan import Plan
 from components.proofs.index import Index
 
+from .snapshot import Snapshot
+
 
 def cost_of(plan: Plan, index: Index) -> Mapping[str, Any]:
     """The environment's monthly cost as `infra cost --format json` has it."""
@@ -16,10 +18,16 @@ def cost_of(plan: Plan, index: Index) -> Mapping[str, Any]:
     return estimate(plan, index=index).as_json()
 
 
-def cost_delta(base: Mapping[str, Any] | None, head: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """What changes in it; `None` where neither side is known."""
-    if base is None and head is None:
-        return None
-    from components.cost.delta import delta  # noqa: PLC0415 - as above
+def cost_delta(base: Snapshot | None, head: Snapshot | None) -> Mapping[str, Any] | None:
+    """What changes in it; `None` where neither side is known.
 
-    return delta(base, head)
+    Args:
+        base: the environment before; `None` where it was not there.
+        head: the environment after; `None` where it is not there any more.
+    """
+    known = [one for one in (base, head) if one is not None and one.cost is not None]
+    if not known:
+        return None
+    from components.cost.delta import UNKNOWN, delta  # noqa: PLC0415 - as above
+
+    return delta(*(None if one is None else UNKNOWN if one.cost is None else one.cost for one in (base, head)))

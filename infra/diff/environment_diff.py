@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from .classify import classify, created, deleted, follows_file, renamed
-from .compare import differences, inside
+from .compare import differences, inside, protection
 from .costs import cost_delta
 from .findings import compare_findings
 from .headlines import headlines
@@ -54,7 +54,7 @@ def diff(
         found = compare_findings(None, head.findings)
         return EnvironmentDiff(
             head.environment, "added", head.file, base.errors, resources=len(head.resources), standing=found.standing,
-            waived=head.waived or (), rules_held=head.rules_held, cost=cost_delta(None, head.cost), after=head.picture,
+            waived=head.waived or (), rules_held=head.rules_held, cost=cost_delta(base, head), after=head.picture,
             notes=_notes(base, head),
         )  # fmt: skip
     return _compared(base, head, overrule=overrule)
@@ -72,7 +72,7 @@ def _compared(
     impact = Impact(base, head)
     changes = tuple(_change(pair, impact) for pair in pairs)
     found = compare_findings(base.findings, head.findings, head.waived or ())
-    cost = cost_delta(base.cost, head.cost)
+    cost = cost_delta(None if replace_status == "added" else base, None if replace_status == "removed" else head)
     accepted = {_waiver(one) for one in base.waived or ()} != {_waiver(one) for one in head.waived or ()}
     status = replace_status or ("changed" if pairs or found.new or found.fixed or accepted else "unchanged")
     return EnvironmentDiff(
@@ -108,12 +108,12 @@ def changed(base: Sequence[Resource], head: Sequence[Resource]) -> list[Pair]:
     for after in head:
         before = old.get(after.key)
         if before is not None:
-            if before.properties is not after.properties and (
-                found := differences(after.kind, before.properties, after.properties)
-            ):
+            same = before.properties is after.properties
+            found = [] if same else differences(after.kind, before.properties, after.properties)
+            if found := found + protection(before, after):
                 pairs.append(Pair(before, after, tuple(found), classify(before, after, found)))
         elif (earlier := was.get(after.key)) is not None:
-            found = differences(after.kind, earlier.properties, after.properties)
+            found = differences(after.kind, earlier.properties, after.properties) + protection(earlier, after)
             pairs.append(Pair(earlier, after, tuple(found), renamed(earlier, after)))
         else:
             pairs.append(Pair(None, after, (), created(after, component_stays=component_of(after) in stays)))

@@ -11,7 +11,7 @@ from components.errors import Path, dotted
 from ..overview import track_name
 from .causes import causes, image_words, pairs_of
 from .classify import follows_file, rule_for
-from .compare import inside
+from .compare import PROTECT, inside
 from .impact import Impact
 from .pair import Pair, component_of
 from .pods import CONTROLLERS, pod_template, selector
@@ -104,7 +104,17 @@ def _what(group: Sequence[Told], worst: Sequence[Told], effect: Effect, impact: 
         else text
     )
     further = [found for found in (_also(group, also) for also in ("rerouted", "scaled") if also != effect) if found]
-    return "; ".join((text, *further)) if effect in ("restarted", "rerouted") else text
+    told = (text, *further) if effect in ("restarted", "rerouted") else (text,)
+    return "; ".join((*told, *(_unprotected(group, worst))))
+
+
+def _unprotected(group: Sequence[Told], worst: Sequence[Told]) -> list[str]:
+    """What may be deleted from now on, where something worse happens to the component."""
+    return [
+        f"{one.resource.kind} `{one.resource.name}` no longer protected"
+        for one in (told.pair for told in group if told not in worst)
+        if any(found.place == PROTECT and not found.after for found in one.differences)
+    ]
 
 
 def _why(worst: Sequence[Told], effect: Effect) -> str:

@@ -7,7 +7,7 @@ from math import ceil
 
 from components.plan import GPU
 
-from .compare import Difference, inside
+from .compare import PROTECT, Difference, inside
 from .pair import Pair, component_of
 from .pods import CONTROLLERS, Band, Pods, Rollout, pod_template, scale_bounds, selector
 from .report import ABSENT
@@ -51,6 +51,8 @@ class Impact:
             return self._scaled(pair)
         if effect == "added" and one.kind in CONTROLLERS:
             return self._added(one)
+        if effect == "harmless" and any(found.place == PROTECT and not found.after for found in pair.differences):
+            return f"Pulumi would now let {one.kind} `{one.name}` be deleted"
         return ""
 
     def _restart(self, one: Resource) -> str:

@@ -19,7 +19,7 @@ from .folder import as_rendered, read_folder, read_folders
 from .from_plan import snapshot_of
 from .isolated import Isolated
 from .revisions import Rendered, Source, WorkingTree, pick
-from .snapshot import Snapshot
+from .snapshot import Resource, Snapshot
 
 Pair: TypeAlias = tuple[Snapshot | None, Snapshot | None]
 Side: TypeAlias = Checkout | Rendered
@@ -137,12 +137,17 @@ def _named_by(one: Snapshot, other: Snapshot) -> Snapshot:
         return one
     known = {resource.key: resource for resource in other.resources if resource.component}
     resources = tuple(
-        replace(resource, component=found.component, at=found.at, role=found.role, protect=found.protect)
+        replace(resource, component=found.component, at=found.at, role=found.role, protect=_protect(resource, found))
         if not resource.component and (found := known.get(resource.key))
         else resource
         for resource in one.resources
     )
     return replace(one, resources=resources)
+
+
+def _protect(rendered: Resource, planned: Resource) -> bool:
+    """Manifests have no place for it; the files of cloud resources say it."""
+    return planned.protect if rendered.type.startswith("kubernetes:") else rendered.protect
 
 
 def _folders(base: Rendered, head: Rendered, wanted: Sequence[str]) -> Sides:

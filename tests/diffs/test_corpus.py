@@ -7,6 +7,7 @@ change   new values by place; null takes a setting out
 status   of the environment
 new      rules of findings that the head has and the base has not; `fixed` the other way round
 expect   the headlines, in order: place, effect, what happens, what it means to users
+usd      what a month costs more at minimum replicas and at maximum, computed by hand
 cost     whether a month at most costs more (up), less (down) or the same, by its least where the most stays; or unknown
 
 `GOLDEN_UPDATE=1 pytest tests/diffs` writes what is told into the files; look at it before it is committed.
@@ -79,6 +80,17 @@ def test_a_change_costs_more_less_or_the_same(path: Path, tmp_path: Path) -> Non
     assert _direction(cost["max_usd"], cost["min_usd"]) == case["cost"]
 
 
+BY_HAND = [path for path in CASES if "usd" in case_of(path)]
+
+
+@pytest.mark.parametrize("path", BY_HAND, ids=lambda path: path.stem)
+def test_a_change_costs_what_was_computed_by_hand(path: Path, tmp_path: Path) -> None:
+    case = case_of(path)
+    cost = compared(case, tmp_path).cost
+    assert cost is not None
+    assert [cost["min_usd"], cost["max_usd"]] == pytest.approx(case["usd"], abs=0.01)
+
+
 def test_every_effect_is_there_at_least_twice() -> None:
     found = Counter(row["effect"] for path in CASES for row in case_of(path)["expect"])
     assert set(found) == set(EFFECTS)
@@ -96,7 +108,7 @@ def _direction(most: float | None, least: float | None) -> str:
 def _write(path: Path, case: dict[str, Any]) -> None:
     about = path.read_text(encoding="utf-8").splitlines()[0]
     kept = {key: value for key, value in case.items() if value or key == "expect"}
-    order = ("stack", "before", "move", "change", "status", "new", "fixed", "expect", "cost")
+    order = ("stack", "before", "move", "change", "status", "new", "fixed", "expect", "cost", "usd")
     text = yaml.safe_dump(
         {key: kept[key] for key in order if key in kept}, sort_keys=False, allow_unicode=True, width=118
     )

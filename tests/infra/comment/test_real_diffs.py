@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
@@ -41,11 +42,14 @@ def test_the_promised_comment_says_exactly_three_things_and_the_dollars(tmp_path
     assert "`--timeout-graceful-shutdown` 30 → 45" in rows[1]
     assert "v1 80 % → 60 %, v2 20 % → 40 %" in rows[2]
     assert "**prod: 3 changes, 2 disruptive" in top
-    if found.cost is None:  # nothing prices it
-        assert "\ncost: not estimated\n" in top
-    else:
-        assert re.search(r"· \+ &#36;[\d,]+ a month at (most|least) ·", top)
-        assert re.search(r"\ncost a month: .* \(prices of 20\d\d-\d\d-\d\d\)", top)
+    verdict, cost = (html.unescape(line) for line in top.splitlines() if "a month" in line)
+    assert " · + $1,528 a month at minimum replicas, the same at maximum · " in verdict
+    assert re.search(
+        r"cost a month: (\$22,415) – (\$66,163 \+ \?) → \$23,943 – \2 \(prices of 20\d\d-\d\d-\d\d\) · "  # noqa: RUF001
+        r"`node_pools.a100-spot` \+ \$3,036 at most · pods that fit several pools count once in the total · "
+        r"\?: models.arr-coc-vlm: .*: no price of filestore-zonal$",
+        cost,
+    )
 
 
 def test_a_fleet_gets_a_short_comment_for_one_change_and_for_all(tmp_path: Path) -> None:
