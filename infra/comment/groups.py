@@ -12,6 +12,9 @@ from .words import listed
 
 _OWN = "\0"
 """A component's own name in a text that others may share; no name has this character."""
+_OLD = "\1"
+"""The name that a component had before it was renamed; no name has this character either."""
+_RENAMED = re.compile(r"`([^`]+)` is renamed: it becomes [a-z ]*`[^`]+`")
 _NAMED = 3
 _VERBS = {"is": "are", "has": "have", "was": "were", "does": "do", "goes": "go", "loses": "lose"}
 
@@ -56,8 +59,9 @@ def rows(environment: EnvironmentDiff) -> list[Row]:
     """What happens, worst first, the same told once."""
     alike: dict[tuple[str, ...], list[Headline]] = {}
     for headline in environment.headlines:
-        kind, name = _kind_and_name(headline.component)
-        alike.setdefault((headline.effect, kind, _without(headline.what, name)), []).append(headline)
+        kind, _ = _kind_and_name(headline.component)
+        # What belongs to no component has no name of its own to be told apart by.
+        alike.setdefault((headline.effect, kind, _nameless(headline.what, headline)), []).append(headline)
     found = [_row(headlines) for headlines in alike.values()]
     return sorted(found, key=lambda row: EFFECTS.index(row.effect))
 
@@ -67,10 +71,12 @@ def blocks(environment: EnvironmentDiff) -> list[Block]:
     by_component: dict[str, list[Change]] = {}
     for change in environment.changes:
         by_component.setdefault(change.component, []).append(change)
+    old = {one.component: match[1] for one in environment.headlines if (match := _RENAMED.search(one.what))}
     alike: dict[tuple[str, ...], list[str]] = {}
     for component, changes in by_component.items():
         kind, name = _kind_and_name(component)
-        key = (kind, *(_without(_said(change), name) for change in changes))
+        was = old.get(component, "")
+        key = (kind, *(_without(_without(_said(change), name), was, _OLD) for change in changes))
         alike.setdefault(key, []).append(component)
     found = [
         Block(
@@ -94,7 +100,14 @@ def _kind_and_name(component: str) -> tuple[str, str]:
     return kind, name
 
 
-def _without(text: str, name: str) -> str:
+def _nameless(text: str, headline: Headline) -> str:
+    """A text of a headline without its component's own name and the one that this had before."""
+    renamed = _RENAMED.search(headline.what)
+    shown = _without(text, _kind_and_name(headline.component)[1])
+    return _without(shown, renamed[1], _OLD) if renamed else shown
+
+
+def _without(text: str, name: str, mark: str = _OWN) -> str:
     """A text without a component's own name, as a word of its own or the beginning of one: `llama-canary`."""
     if not name or name not in text:
         return text
@@ -103,7 +116,7 @@ def _without(text: str, name: str) -> str:
     told = first
     for piece in rest:
         inside = told[-1:].isalnum() or told.endswith(("_", "-")) or piece[:1].isalnum() or piece.startswith("_")
-        told += (name if inside else _OWN) + piece
+        told += (name if inside else mark) + piece
     return told
 
 
@@ -117,27 +130,35 @@ def _row(headlines: Sequence[Headline]) -> Row:
 def _of_many(headlines: Sequence[Headline]) -> str:
     """`1,000 models restart: image 3.3.6 → 3.3.7 (`m0`, `m1`, `m2` and 997 more)`."""
     first = headlines[0]
-    kind, name = _kind_and_name(first.component)
-    names = listed([f"`{_kind_and_name(one.component)[1]}`" for one in headlines], _NAMED)
-    template = _without(first.what, name)
+    if not first.component:
+        return f"{first.what} ({len(headlines):,} of that name)"
+    kind, _ = _kind_and_name(first.component)
+    pairs = [(_RENAMED.search(one.what), _kind_and_name(one.component)[1]) for one in headlines]
+    names = listed([f"`{old[1]}` → `{name}`" if old else f"`{name}`" for old, name in pairs], _NAMED)
+    template = _nameless(first.what, first)
     noun = str(first.at[0]).replace("_", " ") if first.at else f"{kind}s"
-    begun = re.match(rf"(?:([a-z ]+) )?`{_OWN}` (\w+)(.*)", template, re.DOTALL)
+    begun = re.match(rf"(?:([a-z ]+) )?`[{_OWN}{_OLD}]`(:| \w+)(.*)", template, re.DOTALL)
+    if begun and begun[1]:
+        noun = f"{begun[1]}s"
+    if begun and template.startswith(f"{begun[1] or ''} `{_OLD}` is renamed".lstrip()):
+        return f"{len(headlines):,} {noun} are renamed ({names})"
     if begun and _OWN not in begun[3]:
-        noun = f"{begun[1]}s" if begun[1] else noun
-        return f"{len(headlines):,} {noun} {_plural(begun[2])}{begun[3]} ({names})"
+        return f"{len(headlines):,} {noun}{_plural(begun[2])}{begun[3]} ({names})"
     return f"{len(headlines):,} {noun}: {template.replace(_OWN, '…')} ({names})"
 
 
 def _plural(verb: str) -> str:
-    """A verb for many: restarts, restart; is, are."""
-    return _VERBS.get(verb) or verb.removesuffix("s")
+    """A verb for many: restarts, restart; is, are. What is none stays."""
+    return f" {_VERBS[word]}" if (word := verb.strip()) in _VERBS else verb.removesuffix("s")
 
 
 def _means_of_many(headlines: Sequence[Headline]) -> str:
     """What users notice of each; where that differs, what most of them do."""
-    told = Counter(_without(one.means, _kind_and_name(one.component)[1]) for one in headlines)
+    told = Counter(_nameless(one.means, one) for one in headlines)
     means, count = told.most_common(1)[0]
-    means = means.replace(f"`{_OWN}`", "it").replace(_OWN, "it")
+    renamed = _OLD in _nameless(headlines[0].what, headlines[0])
+    means = means.replace(f"`{_OWN}`", "the new name" if renamed else "it").replace(_OWN, "NAME")
+    means = means.replace(f"`{_OLD}`", "the old name").replace(_OLD, "OLD-NAME")
     if count == len(headlines):
         return f"each: {means}" if means else ""
     return f"{count:,} of them: {means or 'nothing'}; the others differ, see the details"

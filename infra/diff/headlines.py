@@ -212,7 +212,7 @@ def _tracks(subject: str, worst: Sequence[Told], impact: Impact) -> str:
     own = [one.pair.resource for one in worst if one.pair.resource.kind in CONTROLLERS]
     if not own or not own[0].at:
         return _who(subject, worst)
-    every = [one for one in impact.head.controllers(own[0].namespace) if component_of(one) == component_of(own[0])]
+    every = impact.head.siblings(own[0])
     names = [name for one in own if (name := _track(one))]
     if len(own) == len(every) or not names or own[0].at[:1] != ("models",):
         return subject

@@ -8,7 +8,7 @@ from math import ceil
 from components.plan import GPU
 
 from .compare import PROTECT, Difference, inside
-from .pair import Pair, component_of
+from .pair import Pair
 from .pods import CONTROLLERS, Band, Pods, Rollout, pod_template, scale_bounds, selector
 from .report import ABSENT
 from .routes import moved_shares, percent
@@ -236,8 +236,7 @@ class Impact:
         return "" if round(old, 3) == round(new, 3) else f", {percent(old * 100)} → {percent(new * 100)} of requests"
 
     def _owners(self, one: Resource) -> Iterable[Resource]:
-        mine = component_of(one)
-        return (found for found in self.head.controllers(one.namespace) if component_of(found) == mine)
+        return self.head.siblings(one)
 
 
 def _cut(pair: Pair) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from components.catalog.object_fields import default_of
-from components.errors import dotted
+from components.errors import Path, dotted
 from components.plan import Item, Part, Plan
 from components.proofs.index import Index
 from components.proofs.scheduler import Verdict
@@ -23,6 +23,8 @@ from .snapshot import Resource, Snapshot
 
 CONTROLLERS = ("Deployment", "StatefulSet", "LeaderWorkerSet", "DaemonSet")
 """Kinds whose pods run on."""
+_Label: TypeAlias = tuple[str, str, str]
+"""A namespace, and a label with its value."""
 
 
 class Band(NamedTuple):
@@ -87,26 +89,28 @@ class Pods:
     def leads_to(self, resource: Resource) -> list[Resource]:
         """The Services of its namespace that send requests to its pods."""
         labels = pod_labels(resource)
-        return [one for one in self._services.get(resource.namespace, ()) if has_labels(labels, selector(one))]
+        near = (self._services_by_label.get((resource.namespace, *label), ()) for label in labels.items())
+        return [one for found in near for one in found if has_labels(labels, selector(one))]
 
     def is_standby(self, resource: Resource) -> bool:
         """Whether its component has a Service, and it leads past these pods."""
-        mine = component_of(resource)
-        own = [one for one in self._services.get(resource.namespace, ()) if component_of(one) == mine]
+        own = self._of_component["Service", resource.namespace, component_of(resource)]
         return bool(own) and not any(has_labels(pod_labels(resource), selector(one)) for one in own)
 
     def beside(self, resource: Resource) -> list[Resource]:
         """The other controllers whose pods answer the same Service's requests."""
-        services = self.leads_to(resource)
-        return [
-            one
-            for one in self._controllers.get(resource.namespace, ())
-            if one.key != resource.key and any(has_labels(pod_labels(one), selector(service)) for service in services)
-        ]
+        found: dict[str, Resource] = {}
+        for service in self.leads_to(resource):
+            wanted = selector(service)
+            labels = ((resource.namespace, *label) for label in wanted.items())
+            near = min((self._controllers_by_label.get(label, []) for label in labels), key=len)
+            found |= {one.key: one for one in near if has_labels(pod_labels(one), wanted)}
+        found.pop(resource.key, None)
+        return list(found.values())
 
-    def controllers(self, namespace: str) -> Sequence[Resource]:
-        """What makes pods in a namespace."""
-        return self._controllers.get(namespace, ())
+    def siblings(self, resource: Resource) -> Sequence[Resource]:
+        """What makes pods of its component, in its namespace."""
+        return self._of_component["", resource.namespace, component_of(resource)]
 
     def on_pool(self, pool: str) -> list[Verdict]:
         """What the scheduler makes of the pods that can land on a pool."""
@@ -138,19 +142,33 @@ class Pods:
         }
 
     @cached_property
-    def _services(self) -> Mapping[str, Sequence[Resource]]:
-        found: dict[str, list[Resource]] = defaultdict(list)
-        for one in self.snapshot.resources:
-            if one.kind == "Service" and selector(one):
-                found[one.namespace].append(one)
+    def _services_by_label(self) -> Mapping[_Label, Sequence[Resource]]:
+        """Services by the rarest label of their selector: a fleet has thousands that share the others."""
+        services = [one for one in self.snapshot.resources if one.kind == "Service" and selector(one)]
+        labels = {one.key: [(one.namespace, *label) for label in selector(one).items()] for one in services}
+        count = Counter(label for own in labels.values() for label in own)
+        found: dict[_Label, list[Resource]] = defaultdict(list)
+        for one in services:
+            found[min(labels[one.key], key=count.__getitem__)].append(one)
         return found
 
     @cached_property
-    def _controllers(self) -> Mapping[str, Sequence[Resource]]:
-        found: dict[str, list[Resource]] = defaultdict(list)
+    def _controllers_by_label(self) -> Mapping[_Label, list[Resource]]:
+        found: dict[_Label, list[Resource]] = defaultdict(list)
         for one in self.snapshot.resources:
             if one.kind in CONTROLLERS:
-                found[one.namespace].append(one)
+                for label in pod_labels(one).items():
+                    found[one.namespace, *label].append(one)
+        return found
+
+    @cached_property
+    def _of_component(self) -> Mapping[tuple[str, str, Path | str], Sequence[Resource]]:
+        """Services by their kind, and under no kind what makes pods."""
+        found: dict[tuple[str, str, Path | str], list[Resource]] = defaultdict(list)
+        for one in self.snapshot.resources:
+            if one.kind in CONTROLLERS or (one.kind == "Service" and selector(one)):
+                kind = "" if one.kind in CONTROLLERS else one.kind
+                found[kind, one.namespace, component_of(one)].append(one)
         return found
 
     @cached_property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -30,8 +29,19 @@ def _content(resource: Resource) -> str:
     text = json.dumps(resource.properties, sort_keys=True, default=str)
     name, component = resource.name, resource.component.rpartition("/")[2] or resource.name
     for word in sorted({name, component}, key=len, reverse=True):
-        # Whole words only: a model called qwen may serve one of that family.
-        text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", "\0", text)
+        text = _without(text, word)
     if resource.namespace:
         text = text.replace(f'"namespace": "{resource.namespace}"', "\0").replace(f".{resource.namespace}.svc", "\0")
     return f"{resource.kind}\0{text}"
+
+
+def _without(text: str, word: str) -> str:
+    """A text without a word, which is whole: a model called qwen may serve one of that family, qwen2."""
+    # Not by an expression: each word would be one of its own, and compiling thousands takes seconds.
+    first, *rest = text.split(word) if word else [text]
+    pieces = [first]
+    before = first[-1:]
+    for piece in rest:
+        pieces += [word if before.isalnum() or piece[:1].isalnum() else "\0", piece]
+        before = piece[-1:] or word[-1:]
+    return "".join(pieces)
