@@ -19,12 +19,12 @@ def model(name: str, what: str, means: str = "", effect: str = "restarted") -> H
 @pytest.mark.parametrize(
     ("what", "means", "told", "meant"),
     [
-        ("`NEW` restarts: image 1 → 2", "2 pods without `NEW`", "2 models restart: image 1 → 2 (`a`, `b`)",
+        ("`NEW` restarts: image 1 → 2", "2 pods without `NEW`", "2 models restart: image 1 → 2 (`a` and `b`)",
          "each: 2 pods without it"),
-        ("`NEW`: 1 → 2 pods", "", "2 models: 1 → 2 pods (`a`, `b`)", ""),
-        ("`NEW` is replaced", "call `NEW.other`", "2 models are replaced (`a`, `b`)", "each: call `NAME.other`"),
+        ("`NEW`: 1 → 2 pods", "", "2 models: 1 → 2 pods (`a` and `b`)", ""),
+        ("`NEW` is replaced", "call `NEW.other`", "2 models are replaced (`a` and `b`)", "each: call `NAME.other`"),
         ("`old-NEW` is renamed: it becomes `NEW`", "clients of `old-NEW` must call `NEW`",
-         "2 models are renamed (`old-a` → `a`, `old-b` → `b`)", "each: clients of the old name must call the new name"),
+         "2 models are renamed (`old-a` → `a` and `old-b` → `b`)", "each: clients of the old name must call the new name"),
     ],
 )  # fmt: skip
 def test_what_happens_to_several_is_told_once(what: str, means: str, told: str, meant: str) -> None:
@@ -35,7 +35,7 @@ def test_what_happens_to_several_is_told_once(what: str, means: str, told: str, 
 def test_pools_that_are_renamed_are_pools() -> None:
     what = "pool `old-NEW` is renamed: it becomes pool `NEW`"
     pools = [Headline(f"GpuNodePool/{n}", ("node_pools", n), "replaced", what.replace("NEW", n), "") for n in "ab"]
-    assert rows(environment(*pools))[0].what == "2 pools are renamed (`old-a` → `a`, `old-b` → `b`)"
+    assert rows(environment(*pools))[0].what == "2 pools are renamed (`old-a` → `a` and `old-b` → `b`)"
 
 
 def test_renames_and_what_else_happens_stay_apart() -> None:
