@@ -16,9 +16,9 @@ from .identity import resource_label
 from .impact import Impact
 from .pair import Pair, component_of
 from .pods import pod_template
+from .redact import Cleaner, told_without
 from .renames import renames
 from .report import Change, EnvironmentDiff
-from .shield import shielded
 from .snapshot import Resource, Snapshot
 
 _FILES = {"configMap": ("ConfigMap", "name"), "secret": ("Secret", "secretName")}
@@ -44,19 +44,21 @@ def diff(
         head = Snapshot(base.environment)
         return _compared(base, head, replace_status="removed")
     if head.errors:
-        return EnvironmentDiff(
+        unreadable = EnvironmentDiff(
             head.environment, "unreadable", head.file, base.errors if base else (), head.errors,
             notes=_notes(base, head),
         )  # fmt: skip
+        return told_without(unreadable, Cleaner())
     if base is None:
         return _compared(Snapshot(head.environment, findings=(), waived=()), head, replace_status="added")
     if base.errors:
         found = compare_findings(None, head.findings)
-        return EnvironmentDiff(
+        alone = EnvironmentDiff(
             head.environment, "added", head.file, base.errors, resources=len(head.resources), standing=found.standing,
             waived=head.waived or (), rules_held=head.rules_held, cost=cost_delta(base, head), after=head.picture,
             notes=_notes(base, head),
         )  # fmt: skip
+        return told_without(alone, Cleaner())
     return _compared(base, head, overrule=overrule)
 
 
@@ -70,12 +72,13 @@ def _compared(
     if overrule:
         pairs = overrule(pairs)
     impact = Impact(base, head)
-    changes = tuple(_change(pair, impact) for pair in pairs)
+    cleaner = Cleaner()
+    changes = tuple(_change(pair, impact, cleaner) for pair in pairs)
     found = compare_findings(base.findings, head.findings, head.waived or ())
     cost = cost_delta(None if replace_status == "added" else base, None if replace_status == "removed" else head)
     accepted = {_waiver(one) for one in base.waived or ()} != {_waiver(one) for one in head.waived or ()}
     status = replace_status or ("changed" if pairs or found.new or found.fixed or accepted else "unchanged")
-    return EnvironmentDiff(
+    told = EnvironmentDiff(
         environment=head.environment,
         status=status,  # type: ignore[arg-type]  # one of the words above
         file=head.file or base.file,
@@ -92,6 +95,7 @@ def _compared(
         after=head.picture,
         notes=_notes(base, head),
     )
+    return told_without(told, cleaner)
 
 
 def changed(base: Sequence[Resource], head: Sequence[Resource]) -> list[Pair]:
@@ -170,7 +174,7 @@ def _files_of(resource: Resource) -> Iterator[tuple[str, str, str]]:
                 yield kind, resource.namespace, str(name)
 
 
-def _change(pair: Pair, impact: Impact) -> Change:
+def _change(pair: Pair, impact: Impact, cleaner: Cleaner) -> Change:
     one, ruling = pair.resource, pair.ruling
     name = resource_label(one.type, one.namespace, one.name)
     if ruling.action == "rename" and pair.before is not None:
@@ -184,7 +188,7 @@ def _change(pair: Pair, impact: Impact) -> Change:
         reason=ruling.reason,
         source=ruling.source,
         means=impact.means(pair),
-        fields=tuple(shielded(one, found) for found in pair.differences),
+        fields=tuple(cleaner.shown(one, found) for found in pair.differences),
     )
 
 

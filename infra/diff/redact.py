@@ -1,6 +1,7 @@
 """A report without secrets: plans have placeholders; rendered folders, live clusters and previews hold the real ones.
 
-What is taken out of a field is taken out of every text of the report besides.
+A diff shows fields through a `Cleaner`, so that no sentence is made of a secret, and what was taken out of a field is
+taken out of every text besides. What writes a report asks again, since a report can come from elsewhere.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from typing import Any
 
 from components.errors import hands_over_secret, looks_secret, names_secret
 
+from .compare import Difference
 from .report import ABSENT, Change, EnvironmentDiff, FieldChange, Report
-from .shield import HIDDEN
+from .snapshot import Resource
 
 SECRET = "[secret]"
 """What stands for a value that is not shown."""
-_PLACEHOLDER = re.compile(r"\$\{secret:[\w.-]+\}|\[secret\]")
+_PLACEHOLDER = re.compile(r"\$\{[\w.:-]+\}|\$\([\w.-]+\)|\[secret\]")
+"""What only refers to a value: of a plan's (`SecretRef`, `Late`), of Kubernetes' variables, or of this module's."""
 _PULUMI_SECRET = "4dabf18193072939515e22adb298388d"
 """What marks a secret in Pulumi's data (pulumi/pulumi sdk/go/common/resource/sig/sig.go, Key)."""
 _COPY = "kubectl.kubernetes.io/last-applied-configuration"
@@ -54,14 +57,18 @@ def redacted_value(path: str, value: Any, *, secret: bool = False) -> Any:
         value: what stands there; `ABSENT` is let through.
         secret: whether all of it is secret.
     """
-    return _Cleaner().value(value, _name(path), secret=secret)
+    return Cleaner().value(value, _name(path), secret=secret)
 
 
 @dataclass(slots=True)
-class _Cleaner:
-    """Takes secrets out of values, and remembers them."""
+class Cleaner:
+    """Takes secrets out of values, and remembers them for the texts."""
 
     found: set[str] = field(default_factory=set)
+
+    def shown(self, resource: Resource, one: Difference) -> FieldChange:
+        """A difference as a report shows it."""
+        return self._field(FieldChange(one.path, one.before, one.after), secret=resource.kind == "Secret")
 
     def change(self, change: Change) -> Change:
         """A change without secrets in its fields."""
@@ -131,9 +138,7 @@ class _Cleaner:
     def _hidden(self, value: Any) -> Any:
         """`[secret]`, unless the value is nothing, a reference to a variable or a placeholder already."""
         text = str(value)
-        if text == HIDDEN:
-            return SECRET
-        if not text or text.startswith("$(") or _PLACEHOLDER.fullmatch(text):
+        if not text or _PLACEHOLDER.fullmatch(text):
             return value
         self.found.add(text)
         return SECRET
@@ -149,8 +154,18 @@ class _Cleaner:
 
 
 def _environment(environment: EnvironmentDiff) -> EnvironmentDiff:
-    cleaner = _Cleaner()
+    cleaner = Cleaner()
     changes = [cleaner.change(change) for change in environment.changes]
+    return told_without(replace(environment, changes=tuple(changes)), cleaner)
+
+
+def told_without(environment: EnvironmentDiff, cleaner: Cleaner) -> EnvironmentDiff:
+    """The same without what a cleaner took out of its fields, in any text.
+
+    Args:
+        environment: one whose fields are clean.
+        cleaner: what cleaned them.
+    """
     told: dict[str, Any] = {
         each.name: cleaner.prose(getattr(environment, each.name))
         for each in fields(environment)
@@ -169,7 +184,7 @@ def _environment(environment: EnvironmentDiff) -> EnvironmentDiff:
                 for name in ("resource", "component", "at", "reason", "source", "means")
             },
         )
-        for change in changes
+        for change in environment.changes
     )
     return replace(environment, changes=cleaned, **told)
 

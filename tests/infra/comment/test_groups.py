@@ -24,7 +24,8 @@ def model(name: str, what: str, means: str = "", effect: str = "restarted") -> H
         ("`NEW`: 1 → 2 pods", "", "2 models: 1 → 2 pods (`a` and `b`)", ""),
         ("`NEW` is replaced", "call `NEW.other`", "2 models are replaced (`a` and `b`)", "each: call `NAME.other`"),
         ("`old-NEW` is renamed: it becomes `NEW`", "clients of `old-NEW` must call `NEW`",
-         "2 models are renamed (`old-a` → `a` and `old-b` → `b`)", "each: clients of the old name must call the new name"),
+         "2 models are renamed (`old-a` → `a` and `old-b` → `b`)",
+         "each: clients of the old name must call the new name"),
     ],
 )  # fmt: skip
 def test_what_happens_to_several_is_told_once(what: str, means: str, told: str, meant: str) -> None:

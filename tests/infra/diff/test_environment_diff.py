@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.diff.environment_diff import diff
+from infra.diff.redact import SECRET
 from infra.diff.report import EnvironmentDiff
-from infra.diff.shield import HIDDEN
 from infra.diff.snapshot import Resource, Snapshot
 
 from .stacks import sides, snapshot, stack
@@ -152,10 +152,24 @@ def test_no_secret_is_ever_told() -> None:
     ):
         found = diff(Snapshot("dev", (before,)), Snapshot("dev", (after,)))
         assert found.changes
-        assert HIDDEN in str(found)
+        assert SECRET in str(found)
         assert "secret1" not in str(found)
         assert "secret2" not in str(found)
         assert "c2Vj" not in str(found)
+
+
+def test_a_secret_of_a_field_is_in_no_text_of_a_diff() -> None:
+    one, other = (resource("Secret", {"stringData": {"a": text}}) for text in ("$(first secret", "$(second secret"))
+    finding = {"rule": "r", "severity": "error", "at": "a", "message": "it has $(second secret inside"}
+    found = diff(Snapshot("dev", (one,), findings=()), Snapshot("dev", (other,), findings=(finding,)))
+    assert "has [secret] inside" in str(found.new)
+    assert "t secret" not in str(found)
+
+
+def test_errors_of_either_side_show_no_credential() -> None:
+    broken = Snapshot("dev", errors=("prod.yaml:3: hf_" + "x" * 20,))
+    for sides in ((broken, Snapshot("dev")), (Snapshot("dev"), broken)):
+        assert "xxx" not in str(diff(*sides))
 
 
 def test_a_secret_that_only_refers_to_a_value_is_told() -> None:
