@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,8 +18,28 @@ from .report import BAD_INPUT, FINDINGS, PROVED, Paint, complain, printable, say
 if TYPE_CHECKING:
     from .diff.report import Report
 
-Format = Literal["text", "markdown", "gitlab", "json", "sarif", "html"]
-_DRAWN = ("html", "json")
+
+class Format(StrEnum):
+    """A form of the report; an enumeration, because Typer takes no list of literals."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    GITLAB = "gitlab"
+    JSON = "json"
+    SARIF = "sarif"
+    HTML = "html"
+
+
+_FILES = {
+    Format.TEXT: "report.txt",
+    Format.MARKDOWN: "comment.md",
+    Format.GITLAB: "note.md",
+    Format.JSON: "report.json",
+    Format.SARIF: "report.sarif",
+    Format.HTML: "report.html",
+}
+"""What each form is called among several."""
+_DRAWN = (Format.HTML, Format.JSON)
 """The formats that hold the environment's picture."""
 FORMAT = 1
 """The form of what `infra snapshot` prints; only a change that an older reader would misunderstand raises it."""
@@ -43,9 +64,19 @@ def diff(  # noqa: PLR0917 - typer calls it by name
     environments: Annotated[
         list[str] | None, typer.Option("--env", metavar="ENV", help="Only this environment; can be given again.")
     ] = None,
-    style: Annotated[Format, typer.Option("--format", help="How to write it.")] = "text",
+    styles: Annotated[
+        list[Format] | None,
+        typer.Option("--format", help="How to write it; can be given again, with a folder as output. Omitted: text."),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write. Omitted: standard output.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="File to write, or a folder for several formats: comment.md, note.md (gitlab), report.json and so on. "
+            "Omitted: standard output.",
+        ),
     ] = None,
     today: Today = None,
     live: Annotated[
@@ -79,7 +110,14 @@ def diff(  # noqa: PLR0917 - typer calls it by name
     from .diff import comparison  # noqa: PLC0415 - only this command needs what it needs
     from .diff.sides import How  # noqa: PLC0415
 
-    how = How(today or datetime.now(tz=UTC).date(), picture=style in _DRAWN)
+    forms = list(dict.fromkeys(styles or [Format.TEXT]))
+    if len(forms) > 1 and output is None:
+        raise UsageError(f"{len(forms)} formats need --output with a folder to write them into")
+    if len(forms) > 1 and output is not None:
+        if output.is_file():
+            raise UsageError(f"{output} is a file; {len(forms)} formats need a folder to write them into")
+        output.mkdir(parents=True, exist_ok=True)
+    how = How(today or datetime.now(tz=UTC).date(), picture=not set(forms).isdisjoint(_DRAWN))
     if live and preview:
         raise UsageError("give --live or --preview, not both")
     if head is not None and (live or preview):
@@ -88,15 +126,19 @@ def diff(  # noqa: PLR0917 - typer calls it by name
     if preview:
         report = comparison.compare_preview(preview, base, environments or [], how)
     elif live:
-        report = comparison.compare_cluster(base or ".", environments or [], how)
+        report = comparison.compare_cluster("." if base is None else base, environments or [], how)
     else:
-        report = comparison.compare_revisions(base or "HEAD", head or ".", environments or [], how)
+        # An empty word is a variable that nobody set, and no revision.
+        sides = ("HEAD" if base is None else base, "." if head is None else head)
+        report = comparison.compare_revisions(*sides, environments or [], how)
     paint = PLAIN if output else Paint.of(sys.stdout)
-    text = FORMATS[style](report, Options(paint, whole_report, key, source_url))
+    options = Options(paint, whole_report, key, source_url)
     if output is None:
-        say(text.removesuffix("\n"))
+        say(FORMATS[forms[0]](report, options).removesuffix("\n"))
     else:
-        output.write_bytes(text.encode())
+        for form in forms:
+            file = output / _FILES[form] if output.is_dir() else output
+            file.write_bytes(FORMATS[form](report, options).encode())
         for line in (line for one in report.environments for line in one.head_errors):
             complain(printable(line))
     return exit_code(report)

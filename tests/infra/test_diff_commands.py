@@ -94,12 +94,30 @@ def test_a_base_that_cannot_be_read_is_told_and_exits_with_0(repo: Repo) -> None
         (["--preview", "nosuch.json"], "infra: nosuch.json: No such file or directory"),
         (["HEAD", "stacks"], ("infra: stacks is no rendered folder: it has neither kubernetes/ nor cloud/; "
          "infra render ENV -o stacks/ENV")),
+        ([""], ("infra: got an empty revision; name a branch, a tag, a commit, a rendered folder, or . for the files")),
+        (["HEAD", ""],
+         "infra: got an empty revision; name a branch, a tag, a commit, a rendered folder, or . for the files"),
+        (["--format", "json", "--format", "html"], "infra: 2 formats need --output with a folder to write them into"),
+        (["--format", "json", "--format", "html", "-o", "Pulumi.yaml"],
+         "infra: Pulumi.yaml is a file; 2 formats need a folder to write them into"),
         (["--", "-x"], 'infra: got "-x", which is no revision: git takes none that begins with a dash'),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_exits_with_2_and_one_line(repo: Repo, arguments: list[str], message: str) -> None:
     answer = infra(repo, "diff", *arguments)
     assert (answer.returncode, answer.stdout, answer.stderr) == (2, "", message + "\n")
+
+
+def test_several_forms_are_written_in_one_run(repo: Repo) -> None:
+    repo.stack("local", LOCAL.replace('"4096"', '"8192"'))
+    folder = repo.folder / "out" / "report"
+    forms = [word for form in ("text", "markdown", "gitlab", "json", "sarif", "html") for word in ("--format", form)]
+    answer = infra(repo, "diff", *forms, "--output", str(folder))
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+    names = {"report.txt", "comment.md", "note.md", "report.json", "report.sarif", "report.html"}
+    assert {path.name for path in folder.iterdir()} == names
+    assert all("--ctx-size" in path.read_text() for path in folder.iterdir() if path.suffix != ".sarif")
+    assert (folder / "comment.md").read_text() == infra(repo, "diff", "--format", "markdown").stdout
 
 
 @pytest.mark.parametrize("style", ["text", "markdown", "gitlab", "json", "sarif", "html"])

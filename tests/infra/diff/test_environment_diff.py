@@ -168,8 +168,8 @@ def test_a_secret_of_a_field_is_in_no_text_of_a_diff() -> None:
 
 def test_errors_of_either_side_show_no_credential() -> None:
     broken = Snapshot("dev", errors=("prod.yaml:3: hf_" + "x" * 20,))
-    for sides in ((broken, Snapshot("dev")), (Snapshot("dev"), broken)):
-        assert "xxx" not in str(diff(*sides))
+    for pair in ((broken, Snapshot("dev")), (Snapshot("dev"), broken)):
+        assert "xxx" not in str(diff(*pair))
 
 
 def test_a_secret_that_only_refers_to_a_value_is_told() -> None:

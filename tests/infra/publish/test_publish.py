@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import infra.publish.rest
+from infra.comment.markdown import marker
 from infra.publish.__main__ import FAILED, MARKER, POSTED, main
 from infra.publish.board import LONGEST, harmless, shortened
 
@@ -21,6 +22,11 @@ from . import hub as stand_in
 from .hub import BOT, FORK, HEAD, OURS, TOKEN, Hub, archive, preview, serving
 
 BOTS, SARIF = BOT["login"], json.dumps({"version": "2.1.0", "runs": []})
+
+
+def test_what_is_posted_is_what_a_diff_writes() -> None:
+    # The publisher imports nothing of the code that it publishes for, so both have the line.
+    assert marker() == MARKER
 
 
 @pytest.fixture
