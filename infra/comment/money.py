@@ -132,7 +132,8 @@ def _side(priced: Mapping[str, Any] | None) -> str:
     if priced is None:
         return "–"  # noqa: RUF001 - nothing
     why = priced.get("unknown")
-    return f"unknown: {why}" if why else band(priced)
+    expected = priced.get("expected_usd")
+    return f"unknown: {why}" if why else band(priced) + (f", expected {dollars(expected)}" if expected else "")
 
 
 def _by_size(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

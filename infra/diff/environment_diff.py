@@ -77,7 +77,8 @@ def _compared(
     found = compare_findings(base.findings, head.findings, head.waived or ())
     cost = cost_delta(None if replace_status == "added" else base, None if replace_status == "removed" else head)
     accepted = {_waiver(one) for one in base.waived or ()} != {_waiver(one) for one in head.waived or ()}
-    status = replace_status or ("changed" if pairs or found.new or found.fixed or accepted else "unchanged")
+    priced = bool(cost and cost["lines"])
+    status = replace_status or ("changed" if pairs or found.new or found.fixed or accepted or priced else "unchanged")
     told = EnvironmentDiff(
         environment=head.environment,
         status=status,  # type: ignore[arg-type]  # one of the words above

@@ -74,7 +74,8 @@ def _what(group: Sequence[Told], worst: Sequence[Told], effect: Effect, impact: 
     if all(one.change.action == "create" for one in group) and effect == "added":
         return f"{subject} is new{_introduced(group)}"
     if all(one.change.action == "delete" for one in group) and effect == "removed":
-        return f"{subject} is removed"
+        stays = component_of(worst[0].pair.resource) in impact.head.components
+        return f"{subject}: {_kinds(worst)} removed" if stays else f"{subject} is removed"
     if moved := next((one.pair for one in worst if one.change.action == "rename" and one.pair.before), None):
         assert moved.before is not None  # noqa: S101 - chosen above
         return _renamed(moved.before, moved.resource)

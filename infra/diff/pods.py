@@ -124,6 +124,11 @@ class Pods:
         return {one.key: one for one in self.snapshot.resources}
 
     @cached_property
+    def components(self) -> frozenset[Path | str]:
+        """What resources belong to."""
+        return frozenset(map(component_of, self.snapshot.resources))
+
+    @cached_property
     def _scales(self) -> Mapping[tuple[str, str, str], Band]:
         found: dict[tuple[str, str, str], Band] = {}
         for one in self.snapshot.resources:

@@ -106,6 +106,8 @@ def test_a_line_says_what_is_bought_before_and_after() -> None:
     before, after = total(0.0, 1.0, what="1 GPU"), total(0.0, 2.0, what="2 GPUs")
     (found,) = money.lines(cost(lines=[line("a", 1.0, before=before, after=after)]))
     assert found == ("a", "1 GPU → 2 GPUs", "$0 – $1", "$0 – $2", "+ $1")  # noqa: RUF001
+    (found,) = money.lines(cost(lines=[line("a", 1.0, before=before, after=after | {"expected_usd": 1.5})]))
+    assert found[3] == "$0 – $2, expected $1.50"  # noqa: RUF001
 
 
 def test_a_ceiling_that_is_passed_is_told() -> None:

@@ -158,6 +158,23 @@ def test_no_secret_is_ever_told() -> None:
         assert "c2Vj" not in str(found)
 
 
+def test_what_goes_of_a_component_that_stays_is_named() -> None:
+    kept, gone = (replace(resource("Deployment", {"spec": {}}, name), component="BlueGreen/a") for name in ("x", "y"))
+    base = Snapshot("dev", (kept, gone))
+    assert diff(base, Snapshot("dev", (kept,))).headlines[0].what == "`a`: Deployment `y` removed"
+    assert diff(base, Snapshot("dev")).headlines[0].what == "`a` is removed"
+
+
+def test_a_cost_that_changes_alone_is_a_change() -> None:
+    def priced(usd: float) -> Snapshot:
+        line = {"at": "a", "what": "b", "kind": "disk", "min_usd": usd, "max_usd": usd}
+        return Snapshot("dev", cost={"total": {"min_usd": usd, "max_usd": usd}, "lines": [line]})
+
+    assert diff(priced(5), priced(7)).status == "changed"
+    assert diff(priced(5), priced(5)).status == "unchanged"
+    assert diff(Snapshot("dev"), priced(5)).status == "unchanged"
+
+
 def test_a_secret_of_a_field_is_in_no_text_of_a_diff() -> None:
     one, other = (resource("Secret", {"stringData": {"a": text}}) for text in ("$(first secret", "$(second secret"))
     finding = {"rule": "r", "severity": "error", "at": "a", "message": "it has $(second secret inside"}
