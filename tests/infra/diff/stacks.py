@@ -64,13 +64,13 @@ def _around(values: Any, place: str) -> tuple[Any, Any]:
     return inside, int(last) if isinstance(inside, list) else last
 
 
-def snapshot(values: Mapping[str, Any], folder: Path, name: str, **options: Any) -> Snapshot:
-    """The snapshot of some values, read from a file as a person's are."""
+def snapshot(values: Mapping[str, Any], folder: Path, name: str, *, picture: bool = False, **options: Any) -> Snapshot:
+    """The snapshot of some values, read from a file as a person's are; drawn only when somebody looks at it."""
     folder.mkdir(exist_ok=True)
     path = folder / f"Pulumi.{name}.yaml"
     # JSON is YAML, and has no anchors that would tie together what is changed apart.
     path.write_text(json.dumps(values, indent=1), encoding="utf-8")
-    return snapshot_of(load(path, None), today=TODAY, picture=False, file=f"stacks/Pulumi.{name}.yaml", **options)
+    return snapshot_of(load(path, None), today=TODAY, picture=picture, file=f"stacks/Pulumi.{name}.yaml", **options)
 
 
 def sides(name: str, changes: Mapping[str, Any], folder: Path) -> tuple[Snapshot, Snapshot]:
