@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -30,6 +30,9 @@ from ..report import (
 from ..stackfile import Project, StackError
 from ..today import utc_day
 from .arguments import Environments, Today, chosen
+
+if TYPE_CHECKING:
+    from components.cost.estimate import Estimate
 
 
 def register(app: typer.Typer) -> None:
@@ -87,37 +90,35 @@ def preview(
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="Folder for the rendered trees. Omitted: out/."),
     ] = None,
+    style: Annotated[Literal["table", "json"], typer.Option("--format", help="For people, or for machines.")] = "table",
 ) -> int:
     """Check and render all, print a summary.
 
     What `make preview` runs: environments that are proved are rendered to out/ENV.
     """
-    from ..render import render as write  # noqa: PLC0415 - only the commands that write
+    from ..cost_report import short_band  # noqa: PLC0415 - other commands that prove price nothing
 
     project = need_project()
     folder = output or project.path.parent / "out"
     paths = environment_paths(project, environments or [])
     checks = [_check(name, path, project, today) for name, path in paths.items()]
-    _print_problems(checks, short=False)
+    _print_problems(checks, short=style == "json")
+    rendered = _render(checks, folder)
+    priced = _estimates(checks)
+    if style == "json":
+        say_json({"environments": [_previewed(one, priced.get(one.name), rendered.get(one.name)) for one in checks]})
+        return worst(checks)
     paint = Paint.of(sys.stdout)
-    rendered: list[str] = []
-    for checked in checks:
-        if checked.loaded and checked.exit_code == PROVED:
-            with status(f"rendering {checked.name}"):
-                write(checked.loaded.plan, folder / checked.name)
-            rendered.append(checked.name)
-        else:
-            for line in finding_lines(checked, paint):
-                say(line)
-    costs = _costs(checks)
+    for line in (line for one in checks if one.name not in rendered for line in finding_lines(one, paint)):
+        say(line)
+    costs = {name: short_band(made) for name, made in priced.items()}
     for line in (*table(checks, paint, costs), *ending_lines(checks, today or utc_day())):
         say(line)
     if any(band.endswith("?") for band in costs.values()):
         say("  + ?: something has no price; infra cost ENV says what")
     if rendered:
-        biggest = max(rendered, key=lambda name: next(c.objects for c in checks if c.name == name))
-        first = rendered[0]
-        next_steps = f".venv/bin/infra graph {biggest} · make up ENV={first}"
+        biggest = max((one for one in checks if one.name in rendered), key=lambda one: one.objects)
+        next_steps = f".venv/bin/infra graph {biggest.name} · make up ENV={next(iter(rendered))}"
         say(f"  rendered to {printable(str(folder))}/   next: {next_steps}")
     return worst(checks)
 
@@ -139,13 +140,32 @@ def _check(name: str, path: Path, project: Project | None, today: date | None) -
     return Checked(name, path, loaded=loaded, index=index, verdict=verdict)
 
 
-def _costs(checks: Sequence[Checked]) -> dict[str, str]:
-    """What each environment costs in a month, in a few words."""
+def _render(checks: Sequence[Checked], folder: Path) -> dict[str, Path]:
+    """Render what is proved; where each tree is, by environment."""
+    from ..render import render  # noqa: PLC0415 - only the commands that write
+
+    rendered: dict[str, Path] = {}
+    for checked in checks:
+        if checked.loaded and checked.exit_code == PROVED:
+            with status(f"rendering {checked.name}"):
+                render(checked.loaded.plan, folder / checked.name)
+            rendered[checked.name] = folder / checked.name
+    return rendered
+
+
+def _estimates(checks: Sequence[Checked]) -> dict[str, Estimate]:
+    """What each environment that could be read costs in a month."""
     from components.cost.estimate import estimate  # noqa: PLC0415 - only where it is told
 
-    from ..cost_report import short_band  # noqa: PLC0415
+    return {one.name: estimate(one.loaded.plan, index=one.index) for one in checks if one.loaded}
 
-    return {one.name: short_band(estimate(one.loaded.plan, index=one.index)) for one in checks if one.loaded}
+
+def _previewed(checked: Checked, priced: Estimate | None, rendered: Path | None) -> dict[str, Any]:
+    """One environment for machines."""
+    return as_json(checked) | {
+        "cost": priced.as_json() if priced else None,
+        "rendered": str(rendered) if rendered else None,
+    }
 
 
 def _print_problems(checks: Sequence[Checked], *, short: bool) -> None:
