@@ -18,6 +18,8 @@ from infra.environments import load
 
 ROOT = Path(__file__).parents[3]
 TODAY = date(2026, 11, 21)
+STACKS = sorted((*ROOT.glob("stacks/Pulumi.*.yaml"), *ROOT.glob("tests/stacks/ok/*.yaml")))
+"""The files of the shipped environments, and of those that tests have."""
 
 
 @cache
