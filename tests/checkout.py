@@ -41,7 +41,7 @@ class Checkout:
         self.kubeconfig = kubeconfig
         for name in ("Pulumi.yaml", "pyproject.toml"):
             shutil.copy(ROOT / name, folder / name)
-        for name in ("components", "infra", "stacks"):
+        for name in ("components", "infra", "policy", "stacks"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / ".venv").symlink_to(Path(sys.prefix))
         (folder / "state").mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,14 @@ def test_a_misspelt_section_is_refused_with_the_right_one(checkout: Checkout) ->
     assert answer.returncode != 0
     assert "modles: unknown section; did you mean models?" in answer.stdout + answer.stderr
     assert "Traceback" not in answer.stdout + answer.stderr
+
+
+def test_the_policy_pack_tells_what_the_proofs_find(checkout: Checkout) -> None:
+    pinned = checkout.file.read_text()
+    told = checkout.done("preview", "--policy-pack", "policy")
+    assert "inference-proofs@v0.1.0" in told
+    assert "[advisory]" not in told
+
+    checkout.file.write_text(re.sub(r"@sha256:[0-9a-f]{64}", "", pinned))
+    told = checkout.done("preview", "--policy-pack", "policy")
+    assert "[advisory]  image-without-digest  (inference:index:ModelServer: qwen)" in told
