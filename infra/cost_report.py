@@ -9,9 +9,18 @@ from components.cost.estimate import Estimate, ModelCost
 from components.cost.line import Band, Line, Quantity
 from components.cost.managed import break_even_hours, endpoints
 
+from .columns import aligned
+from .words import dollars
+
 WIDTH = 100
 _DASH = "–"  # noqa: RUF001 - a range is set with an en dash
 _UNKNOWN = "unknown"
+_INDENT = "  "
+_BAND = ("least", "expected", "most")
+_MEANING = (
+    "  least: the fewest replicas, where they cost least; most: the most replicas, where they cost most;",
+    "  expected: what `usage` of the models makes of it, empty where one that autoscales states none",
+)
 
 
 def short_band(made: Estimate) -> str:
@@ -32,11 +41,12 @@ def cost_lines(made: Estimate, *, managed: Prices | None = None) -> Iterator[str
     """
     place = f", {made.region}" if made.region else ""
     yield f"  {made.environment}{place}: US dollars a month of {HOURS} hours"
-    rows = [_row(line) for line in made.lines]
-    rows.append(("", "total" + (", a pod counted once" if made.shared else ""), "", *_cells(made.known)))
+    total = ("total", "", *_cells(made.known))
     if made.unknown:
-        rows[-1] = (*rows[-1][:-1], f"{rows[-1][-1]} + ?")
-    yield from _table(("at", "what", "units", "least", "expected", "most"), rows)
+        total = (*total[:-1], f"{total[-1]} + ?")
+    yield from _table(("what is paid for", "units", *_BAND), [*_grouped(made.lines), total])
+    if made.shared:
+        yield from _wrapped("A pod that fits several pools is in each of their lines, and once in the total.")
     for reason in made.unknown:
         yield from _wrapped(f"? {reason}")
     if made.ceiling_usd is not None:
@@ -44,7 +54,7 @@ def cost_lines(made: Estimate, *, managed: Prices | None = None) -> Iterator[str
     if made.models:
         yield ""
         models = [_model_row(model) for model in made.models]
-        yield from _table(("of that", "a million tokens", "", "least", "expected", "most"), models)
+        yield from _table(("each model's part of the total", "a million tokens", *_BAND), models)
     if managed is not None and made.models:
         yield from _managed_lines(made.models, managed)
 
@@ -60,6 +70,7 @@ def footer_lines(found: Sequence[Estimate]) -> Iterator[str]:
     if not sources:
         return
     first, last = min(sources.values()), max(sources.values())
+    yield from _MEANING
     yield f"  list prices of {first if first == last else f'{first} to {last}'}, not a quote; from"
     for source, day in sorted(sources.items()):
         yield from (f"  {text}" for text in _wrapped(f"{day}  {source}"))
@@ -73,21 +84,24 @@ def price_lines(found: Sequence[PriceRow]) -> Iterator[str]:
         for row in found
     ]
     head = ("kind", "name", "bought", "region", "usd", "a", "as of")
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    for row in (head, *rows):
-        cells = (
-            cell.rjust(width) if name == "usd" else cell.ljust(width)
-            for name, cell, width in zip(head, row, widths, strict=True)
-        )
-        yield ("  " + "  ".join(cells)).rstrip()
+    yield from aligned(head, rows, right=("usd",))
     for source in dict.fromkeys(row.source.partition(" (")[0] for row in found):
         yield from _wrapped(f"from {source}")
 
 
+def _grouped(lines: Sequence[Line]) -> Iterator[tuple[str, ...]]:
+    """The lines below the place in the stack file they are of."""
+    places: dict[str, list[Line]] = {}
+    for line in lines:
+        places.setdefault(line.at, []).append(line)
+    for at, found in places.items():
+        yield (at, *[""] * (1 + len(_BAND)))
+        yield from (_row(line) for line in found)
+
+
 def _row(line: Line) -> tuple[str, ...]:
     spot = f", {line.provisioning}" if line.provisioning not in ("", "on-demand") else ""
-    what = f"{line.what}{spot}"
-    return (line.at, what, _units(line.quantity, line.unit), *_cells(line.band))
+    return (f"{_INDENT}{line.what}{spot}", _units(line.quantity, line.unit), *_cells(line.band))
 
 
 def _model_row(model: ModelCost) -> tuple[str, ...]:
@@ -95,7 +109,7 @@ def _model_row(model: ModelCost) -> tuple[str, ...]:
     cost = "" if tokens is None else f"${tokens[0]:,.2f}" if tokens[0] == tokens[1] else (
         f"${tokens[0]:,.2f}{_DASH}{tokens[1]:,.2f}"
     )  # fmt: skip
-    return (model.at, cost, "", *_cells(model.band))
+    return (model.at, cost, *_cells(model.band))
 
 
 def _cells(band: Band) -> tuple[str, str, str]:
@@ -105,7 +119,7 @@ def _cells(band: Band) -> tuple[str, str, str]:
 
 
 def _units(quantity: Quantity, unit: str) -> str:
-    suffix = "" if unit == "hour" else " GiB"
+    suffix = "" if unit == "hour" else f" {unit.removesuffix('-month')}"
     if quantity.max is None:
         return f"{quantity.min:,.0f} or more{suffix}"
     if quantity.min == quantity.max:
@@ -118,7 +132,7 @@ def _count(value: float) -> str:
 
 
 def _usd(value: float) -> str:
-    return f"${value:,.0f}" if value >= 10 or value == 0 else f"${value:,.2f}"  # noqa: PLR2004 - cents below ten dollars
+    return dollars(value, whole_from=10)
 
 
 def _dollars(least: float | None, most: float | None) -> str:
@@ -130,24 +144,21 @@ def _dollars(least: float | None, most: float | None) -> str:
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """A table whose second column is cut into lines where it would be too wide."""
+    """A table whose first column is cut into lines where it would be too wide."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    widths[0] = min(widths[0], 24)
-    free = WIDTH - 4 - sum(width + 2 for number, width in enumerate(widths) if number != 1)
-    widths[1] = min(widths[1], max(16, free))
+    widths[0] = min(widths[0], WIDTH - 4 - sum(width + 2 for width in widths[1:]))
     for row in (head, *rows):
-        first, second = _pieces(row[0], widths[0]), _pieces(row[1], widths[1])
-        for number in range(max(len(first), len(second))):
-            cells = [
-                (first[number] if number < len(first) else "").ljust(widths[0]),
-                (second[number] if number < len(second) else "").ljust(widths[1]),
-                *(("" if number else cell).rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)),
-            ]
-            yield ("    " + "  ".join(cells)).rstrip()
+        text = row[0].lstrip()
+        indent = row[0][: len(row[0]) - len(text)]
+        fits = len(row[0]) <= widths[0]
+        for number, piece in enumerate([text] if fits else _pieces(text, widths[0] - len(indent) - len(_INDENT))):
+            first = indent + (_INDENT if number else "") + piece
+            cells = (("" if number else cell).rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+            yield ("    " + "  ".join((first.ljust(widths[0]), *cells))).rstrip()
 
 
 def _pieces(text: str, width: int) -> list[str]:
-    """A text in lines of so many characters, cut at spaces where it can be."""
+    """A text in lines of so many characters: cut at spaces, in a long word after a slash or a dot if there is one."""
     lines: list[str] = []
     for word in text.split(" "):
         rest = word
@@ -155,8 +166,9 @@ def _pieces(text: str, width: int) -> list[str]:
             lines[-1] += f" {rest}"
             continue
         while len(rest) > width:
-            lines.append(rest[:width])
-            rest = rest[width:]
+            place = max(rest.rfind(joint, 1, width) for joint in "/.-_") + 1 or width
+            lines.append(rest[:place])
+            rest = rest[place:]
         lines.append(rest)
     return lines or [""]
 

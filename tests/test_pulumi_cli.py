@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from .checkout import Checkout, needs_cli
+from .checkout import NOBODY, Checkout, needs_cli
 
 pytestmark = needs_cli
-
-_NOBODY = """\
-apiVersion: v1
-kind: Config
-clusters: [{name: nobody, cluster: {server: "https://127.0.0.1:9"}}]
-users: [{name: nobody, user: {token: none}}]
-contexts: [{name: nobody, context: {cluster: nobody, user: nobody}}]
-current-context: nobody
-"""
-"""A cluster where nobody answers: port 9 of the loopback is `discard`, and closed."""
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     """The repository as a person has it, with a kubeconfig that leads nowhere."""
     kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_text(_NOBODY)
+    kubeconfig.write_text(NOBODY)
     return Checkout(tmp_path, "local", kubeconfig)
 
 
@@ -51,3 +42,14 @@ def test_a_misspelt_section_is_refused_with_the_right_one(checkout: Checkout) ->
     assert answer.returncode != 0
     assert "modles: unknown section; did you mean models?" in answer.stdout + answer.stderr
     assert "Traceback" not in answer.stdout + answer.stderr
+
+
+def test_the_policy_pack_tells_what_the_proofs_find(checkout: Checkout) -> None:
+    pinned = checkout.file.read_text()
+    told = checkout.done("preview", "--policy-pack", "policy")
+    assert "inference-proofs@v0.1.0" in told
+    assert "[advisory]" not in told
+
+    checkout.file.write_text(re.sub(r"@sha256:[0-9a-f]{64}", "", pinned))
+    told = checkout.done("preview", "--policy-pack", "policy")
+    assert "[advisory]  image-without-digest  (inference:index:ModelServer: qwen)" in told

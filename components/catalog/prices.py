@@ -17,12 +17,13 @@ HOURS = 730
 
 Source: Cyclenerd/google-cloud-pricing-cost-calculator@dac31281 build/pricing.pl.
 """
-Kind = Literal["machine", "gpu", "disk", "storage", "fee", "autopilot", "managed-endpoint"]
-Unit = Literal["hour", "GiB-month"]
+Kind = Literal["machine", "gpu", "disk", "disk-throughput", "storage", "fee", "autopilot", "managed-endpoint"]
+Unit = Literal["hour", "GiB-month", "MiB/s-month"]
 _CORES = 4
 """vCPUs below which a machine is too small to name: an engine's own processes and the node's share them."""
 KINDS: tuple[str, ...] = get_args(Kind)
-UNITS: Mapping[str, str] = {kind: "GiB-month" if kind in ("disk", "storage") else "hour" for kind in KINDS}
+_MONTHLY: Mapping[str, Unit] = {"disk": "GiB-month", "storage": "GiB-month", "disk-throughput": "MiB/s-month"}
+UNITS: Mapping[str, Unit] = {kind: _MONTHLY.get(kind, "hour") for kind in KINDS}
 """What each kind is sold by."""
 WAYS = ("on-demand", "spot", "flex-start", "")
 """Ways of buying that a row can be of; empty where there is only one."""
@@ -37,7 +38,7 @@ class PriceRow:
         name: what it is called: a machine type, GKE's name of a GPU, a disk type, `gcp/nvidia-l4/x1`.
         provisioning: `on-demand`, `spot` or `flex-start`; empty where there is one way of buying only.
         region: where; empty for one price everywhere.
-        unit: what `usd` buys: one for an hour, or a GiB for a month.
+        unit: what `usd` buys: one for an hour, or a GiB or a MiB/s for a month.
         usd: US dollars.
         as_of: the day the price was true.
         source: where it can be looked up.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ..catalog.prices import Prices
 from ..errors import dotted
 from ..gpu.cluster import CLUSTER
-from ..plan import GPU, Plan
+from ..plan import GPU, Plan, Usage
 from ..quantity import GIB
+from .demand import expectations
 from .line import Line, Quantity
 from .machine_price import Component, priced
 from .volumes import line_of
@@ -31,15 +32,16 @@ def is_autopilot(plan: Plan) -> bool:
     return made or any(node.accelerator and not node.taints for node in plan.nodes)
 
 
-def pod_lines(index: Index, prices: Prices, region: str) -> Iterator[Line]:
+def pod_lines(index: Index, prices: Prices, region: str, usage: Mapping[str, Usage]) -> Iterator[Line]:
     """The lines of every workload whose pods run for as long as the plan stands."""
     from ..proofs.scheduler import requests  # noqa: PLC0415 - the proofs ask for estimates too
 
+    expectation = expectations(index.workloads, usage)
     for pod in index.workloads:
         if pod.item.kind in ("Job", "CronJob", "DaemonSet") or not pod.runs:
             continue
         at, name = dotted(pod.part.path) or pod.part.key, pod.item.object_name
-        expected = pod.least if pod.least == pod.most else None
+        expected = expectation[id(pod)]
         asked = requests(pod.spec)
         if asked.get(GPU):
             why = "no price of Autopilot pods with GPUs: their machine, and a premium on it"

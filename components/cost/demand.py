@@ -60,7 +60,7 @@ def demand(index: Index, found: Sequence[Group], usage: Mapping[str, Usage]) -> 
         for number, group in enumerate(found)
         for place, choice in enumerate(group.choices)
     }
-    expected = _expectations(index.workloads, usage)
+    expected = expectations(index.workloads, usage)
     return tuple(
         Pods(
             verdict.pod,
@@ -91,7 +91,7 @@ def merged(found: Sequence[Pods]) -> tuple[Pods, ...]:
     )
 
 
-def _expectations(workloads: Iterable[Workload], usage: Mapping[str, Usage]) -> dict[int, float | None]:
+def expectations(workloads: Iterable[Workload], usage: Mapping[str, Usage]) -> dict[int, float | None]:
     """How many pods of each workload are expected, by the workload's identity.
 
     A model's versions share its average: each is as far between its fewest and its most replicas as the others.
@@ -108,7 +108,7 @@ def _expectations(workloads: Iterable[Workload], usage: Mapping[str, Usage]) -> 
             continue
         replicas = [pod for pod in pods if pod.role != "worker"]
         least, most = sum(pod.least for pod in replicas), sum(pod.most for pod in replicas)
-        average = most if stated.average_replicas is None else min(max(stated.average_replicas, least), most)
+        average = most if stated.average_replicas is None else stated.average_replicas
         way = (average - least) / (most - least) if most > least else 0.0
         way *= stated.hours_per_day / 24
         for pod in pods:

@@ -133,7 +133,7 @@ def estimate(plan: Plan, *, table: Prices | None = None, index: Index | None = N
     claims = list(volume_lines(index, table, region))
     nodes = list(node_lines(fleet))
     others = [
-        *(autopilot.pod_lines(index, table, region) if on_autopilot else ()),
+        *(autopilot.pod_lines(index, table, region, plan.limits.usage) if on_autopilot else ()),
         *control_plane_lines(plan, table, region),
         *(line for _, line in claims),
         *load_balancer_lines(index, table, region),

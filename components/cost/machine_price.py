@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..catalog.machines import LOCAL_SSD_GB, machine_types
-from ..catalog.prices import HOURS, Kind, PriceRow, Prices, Unit, billed_as, largest_discounts
+from ..catalog.prices import HOURS, UNITS, Kind, PriceRow, Prices, Unit, billed_as, largest_discounts
 from .line import LineKind
 from .nodes import Choice
 
@@ -97,14 +97,12 @@ def priced(
     kind: LineKind,
     what: str,
     units: float = 1,
-    unit: Unit | None = None,
 ) -> Component:
     """A thing with its price, or why there is none. Another region's price is said in `what`.
 
     Where a way of buying has no price of its own but is known to be at most so much cheaper than on-demand, the price
     is a band: what it costs at least, and the on-demand price, which is also what is expected.
     """
-    buys: Unit = unit or ("GiB-month" if sort in ("disk", "storage") else "hour")
     row = prices.find(sort, name, region, billed_as(provisioning))
     if row is not None:
         price = Cost(row.usd, row.usd, row.usd)
@@ -118,7 +116,7 @@ def priced(
         what = _where(f"{what}, {provisioning}: on-demand less up to {off:.0%}", full, region)
         return Component(kind, what, units, full.unit, price, as_of, f"{full.source}; {source}")
     bought = f" {provisioning}" if provisioning else ""
-    return Component(kind, what, units, buys, None, unknown=f"no price of {name}{bought}")
+    return Component(kind, what, units, UNITS[sort], None, unknown=f"no price of {name}{bought}")
 
 
 def _where(what: str, row: PriceRow, region: str) -> str:

@@ -11,8 +11,8 @@ from ..catalog.prices import Prices
 from ..catalog.table import rows
 from ..errors import dotted
 from ..plan import Part
-from ..quantity import gib
-from ..serving.hyperdisk_ml import DISK_TYPE
+from ..quantity import gib, number
+from ..serving.hyperdisk_ml import DISK_TYPE, TYPE
 from .line import Line, Quantity
 from .machine_price import Component, Cost, priced
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from ..proofs.workload import Workload
 
 _NOTHING: Mapping[str, Any] = {}
+_MIB = 1024.0**2
+_MIB_S_BY_GIB, _LEAST_MIB_S = 24, 400
+"""MiB/s that Compute Engine gives a Hyperdisk ML disk by its GiB where nobody says how many, and the least it gives
+(cloud.google.com/compute/docs/disks/hd-types/hyperdisk-ml; 24,576 MB/s for 1 TiB:
+GoogleCloudPlatform/accelerated-platforms@9320f3b2 use-cases/inferencing/serving/vllm/hyperdisk-ml/README.md)."""
 
 
 @cache
@@ -32,9 +37,11 @@ def _storage_classes() -> Mapping[str, tuple[str, int]]:
 def volume_lines(index: Index, prices: Prices, region: str) -> Iterator[tuple[Part, Line]]:
     """A line for each claim, and for the claims that come and go with pods, each with its component.
 
-    A claim that is there already and a bucket are somebody else's, and cost the environment nothing.
+    A claim that is there already and a bucket are somebody else's, and cost the environment nothing. A Hyperdisk ML
+    disk is paid for by its size and by the throughput it was given, in each of its zones.
     """
-    made = {item.object_name: item.properties.get("parameters", _NOTHING) for _, item in index.objects("StorageClass")}
+    classes = {item.object_name: item.properties for _, item in index.objects("StorageClass")}
+    made = {name: properties.get("parameters", _NOTHING) for name, properties in classes.items()}
     bound = {}
     for _, item in index.objects("PersistentVolume"):
         spec = item.properties["spec"]
@@ -45,9 +52,15 @@ def volume_lines(index: Index, prices: Prices, region: str) -> Iterator[tuple[Pa
         }
     for part, item in index.objects("PersistentVolumeClaim"):
         spec = item.properties["spec"]
-        copies = max(1, len(_zones(bound.get(spec.get("volumeName", ""), _NOTHING))))
+        storage_class = spec.get("storageClassName", "")
+        zones = _zones(bound.get(spec.get("volumeName", ""), _NOTHING)) or _zones_of_class(classes.get(storage_class))
+        copies = max(1, len(zones))
         found, size = _sold(item.object_name, spec, made, prices, region)
         yield part, _line(part, found, size, (copies, copies, copies))
+        if made.get(storage_class, _NOTHING).get("type") == TYPE:
+            own = storage_class in classes
+            found, speed = _throughput(item.object_name, made[storage_class] if own else None, size, prices, region)
+            yield part, _line(part, found, speed, (copies, copies, copies))
     for pod in index.workloads:
         if pod.role == "worker" and not pod.runs:
             continue
@@ -81,6 +94,19 @@ def _sold(
     return Component("storage", f"{name}: {size:,} GiB", 1, "GiB-month", None, unknown=why), size
 
 
+def _throughput(
+    name: str, parameters: Mapping[str, Any] | None, size: int, prices: Prices, region: str
+) -> tuple[Component, int]:
+    """What a Hyperdisk ML disk's throughput is sold as, and how many MiB/s of it; no parameters where it is there."""
+    if parameters is None:
+        why = "the disk was made elsewhere, with a throughput of its own: gcloud compute disks describe"
+        return Component("storage", f"{name}: throughput, {TYPE}", 1, "MiB/s-month", None, unknown=why), 0
+    given = parameters.get("provisioned-throughput-on-create")
+    speed = ceil(number(given) / _MIB) if given else max(_MIB_S_BY_GIB * size, _LEAST_MIB_S)
+    what = f"{name}: {speed:,} MiB/s, {TYPE}"
+    return priced(prices, "disk-throughput", TYPE, region, "", kind="storage", what=what), speed
+
+
 def _line(part: Part, found: Component, size: int, count: tuple[int, int, float | None]) -> Line:
     minimum, maximum, expected = count
     quantity = Quantity(minimum * size, maximum * size, None if expected is None else expected * size)
@@ -104,6 +130,18 @@ def line_of(found: Component, at: str, quantity: Quantity, provisioning: str = "
         source=found.source,
         unknown=found.unknown,
     )
+
+
+def _zones_of_class(storage_class: Mapping[str, Any] | None) -> list[str]:
+    """The zones in which a storage class makes a disk for each claim; none where the scheduler picks one zone."""
+    if not storage_class or storage_class.get("parameters", _NOTHING).get("enable-multi-zone-provisioning") != "true":
+        return []
+    return [
+        zone
+        for topology in storage_class.get("allowedTopologies", ())
+        for expression in topology["matchLabelExpressions"]
+        for zone in expression["values"]
+    ]
 
 
 def _zones(affinity: Mapping[str, Any]) -> list[str]:

@@ -118,6 +118,11 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     base = tracks[0].config
     groups = sum(_most_replicas(track.config) + (track.config.update.max_surge or 0) for track in tracks)
     refuse_too_few_places(base, groups, site)
+    if base.usage:
+        base.usage.refuse_beyond(
+            sum(_fewest_replicas(track.config) for track in tracks),
+            sum(_most_replicas(track.config) for track in tracks),
+        )
     starts: dict[str, tuple[Launch, ...]] = {}
     for track in tracks:
         with track.blamed():
@@ -158,6 +163,10 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
         siblings=tuple(sorted(SERVER_KINDS - {kind})),
         demands={track.pods: _demand(track.config, launch.demand) for track, launch in runs if launch.demand},
     )
+
+
+def _fewest_replicas(config: ModelServerConfig) -> int:
+    return config.autoscaling.min if config.autoscaling else config.replicas
 
 
 def _most_replicas(config: ModelServerConfig) -> int:

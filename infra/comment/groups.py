@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..diff.report import EFFECTS, Change, Effect, EnvironmentDiff, Headline
-from .words import listed
+from ..words import joined
 
 _OWN = "\0"
 """A component's own name in a text that others may share; no name has this character."""
@@ -134,7 +134,7 @@ def _of_many(headlines: Sequence[Headline]) -> str:
         return f"{first.what} ({len(headlines):,} of that name)"
     kind, _ = _kind_and_name(first.component)
     pairs = [(_RENAMED.search(one.what), _kind_and_name(one.component)[1]) for one in headlines]
-    names = listed([f"`{old[1]}` → `{name}`" if old else f"`{name}`" for old, name in pairs], _NAMED)
+    names = joined([f"`{old[1]}` → `{name}`" if old else f"`{name}`" for old, name in pairs], _NAMED)
     template = _nameless(first.what, first)
     noun = str(first.at[0]).replace("_", " ") if first.at else f"{kind}s"
     begun = re.match(rf"(?:([a-z ]+) )?`[{_OWN}{_OLD}]`(:| \w+)(.*)", template, re.DOTALL)
@@ -166,4 +166,4 @@ def _means_of_many(headlines: Sequence[Headline]) -> str:
 
 def members(block: Block, most: int = 6) -> str:
     """The names of a block's components, some of many."""
-    return listed([f"`{name}`" if name else "what belongs to no component" for name in block.components], most)
+    return joined([f"`{name}`" if name else "what belongs to no component" for name in block.components], most)

@@ -10,9 +10,10 @@ import pytest
 
 from components.catalog.accelerators import accelerators
 from components.catalog.machines import machine_types
-from components.catalog.prices import KINDS, UNITS, PriceRow, Prices, hourly, prices
+from components.catalog.prices import HOURS, KINDS, UNITS, PriceRow, Prices, hourly, prices
 from components.catalog.table import rows
 
+NEVER_ON_DEMAND = ("a4-highgpu-8g",)
 L4 = PriceRow("machine", "g2-standard-12", "on-demand", "us-central1", "hour", 9.0, "2026-11-01", "our invoice")
 
 
@@ -24,9 +25,10 @@ def test_every_price_is_of_a_machine_or_a_gpu_that_there_is() -> None:
         assert not row.region or re.fullmatch(r"[a-z]+-[a-z]+\d", row.region)
         assert date.fromisoformat(row.as_of) <= date(2026, 11, 21)
         assert row.source
+        assert "; " not in row.source  # which parts the sources of one line
         if row.kind == "machine":
             assert row.name in machine_types()
-            assert row.provisioning in ("on-demand", "spot")
+            assert row.provisioning in ("on-demand", "spot", "flex-start")
         if row.kind == "gpu":
             assert row.name in accelerators()
 
@@ -35,11 +37,11 @@ def test_no_price_stands_twice() -> None:
     assert len(prices().rows) == len(rows("prices"))
 
 
-def test_spot_costs_less_than_on_demand_everywhere() -> None:
+def test_spot_and_flex_start_cost_less_than_on_demand_everywhere() -> None:
     """A table whose columns were mixed up once had on-demand GPUs below their Spot price."""
     for row in prices().rows:
         full = prices().find(row.kind, row.name, row.region, "on-demand")
-        if row.provisioning == "spot":
+        if row.provisioning in ("spot", "flex-start") and row.name not in NEVER_ON_DEMAND:
             assert full is not None
             assert full.region == row.region
             assert 0.05 < row.usd / full.usd < 0.7
@@ -59,7 +61,8 @@ def test_a_larger_machine_of_a_family_never_costs_less() -> None:
                 more_gpus = sum(max(count) for count in other.gpus.values()) >= sum(
                     max(count) for count in machine.gpus.values()
                 )
-                if small and large and small.region == large.region and more_gpus:
+                alike = set(other.gpus) == set(machine.gpus)  # a machine with H200 costs less than one with H100
+                if small and large and small.region == large.region and more_gpus and alike:
                     assert large.usd >= small.usd
 
 
@@ -96,6 +99,18 @@ def test_a_machine_that_comes_with_gpus_is_priced_with_them_and_not_twice() -> N
     assert made.usd_per_hour == alone.usd == pytest.approx(2 * 3.673385)
 
 
-@pytest.mark.parametrize(("machine", "region"), [("a3-ultragpu-8g", "us-central1"), ("a4-highgpu-8g", "us-central1")])
-def test_what_has_no_sourced_price_has_none(machine: str, region: str) -> None:
-    assert prices().find("machine", machine, region, "on-demand") is None
+@pytest.mark.parametrize("machine", ["a4-highgpu-8g", "a4x-highgpu-4g"])
+def test_what_has_no_sourced_price_has_none(machine: str) -> None:
+    assert prices().find("machine", machine, "us-central1", "on-demand") is None
+
+
+def test_a_machine_with_its_local_ssds_costs_what_its_parts_do() -> None:
+    """The Billing Catalog has a3-ultragpu-8g at 10.4365 a GPU with its cores and memory, without 12,000 GiB of SSD.
+
+    Source: huggingface.co/datasets/tanod/cloud-gpu-list-prices, 2026-10-13.
+    """
+    made = hourly("a3-ultragpu-8g", "nvidia-h200-141gb", 8)
+    ssd = prices().find("disk", "local-ssd", "us-central1", "on-demand")
+    assert made is not None
+    assert ssd is not None
+    assert made.usd_per_hour == pytest.approx(8 * 10.4365 + 12_000 * ssd.usd / HOURS, abs=1e-3)

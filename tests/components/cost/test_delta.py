@@ -16,7 +16,7 @@ from components.cost.estimate import estimate
 from .plans import L4, model, plan
 
 BANDS = ("min_usd", "expected_usd", "max_usd")
-SHARED_DISK = {"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany", "storage_class": "zonal-rwx"}
+SHARED_DISK = {"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany", "storage_class": "ceph"}
 
 
 def priced(machine: str = "g2-standard-12", pools: tuple[str, ...] = ("l4",), **settings: Any) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def test_a_price_that_is_unknown_on_both_sides_leaves_the_difference_known() -> 
 def test_a_new_line_without_a_price_makes_the_difference_unknown() -> None:
     found = delta(priced(), priced(cache=SHARED_DISK))
     assert [found[name] for name in BANDS] == [None, None, None]
-    assert "no price of filestore-zonal" in found["unknown"][0]
+    assert "what the storage class ceph makes" in found["unknown"][0]
 
 
 def test_other_dates_and_sources_are_no_difference() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from components.catalog.prices import HOURS, PriceRow, Prices, prices
 from components.cost.estimate import Estimate, estimate
 from components.cost.line import Line
+from components.errors import ConfigError
 from components.manifest import object_item
 from components.plan import Part
 
@@ -20,6 +22,7 @@ from .plans import CLUSTER, EXISTING, L4, L4_SPOT, T4, TINY, model, plan
 
 SCALED = {"min": 1, "max": 4, "cpu_percent": 80}
 HOUR_L4 = 1.00041629
+EDGE_DISK = 20
 SPOT = {"provisioning": "spot"}
 LIGHT = {"shared_memory": "512Mi", "cache": {"kind": "node-disk", "size": "10Gi"}}
 
@@ -110,24 +113,25 @@ def test_flex_start_costs_on_demand_at_most_and_what_the_discount_leaves_at_leas
 
 
 def test_another_regions_price_is_said() -> None:
-    made = estimate(plan({"t4": T4 | {"zones": ["europe-west4-b"]}}, {"small": model(
-        "t4", engine={"kind": "custom", "image": "a.example.com/b:1"})},
-        cluster=EXISTING | {"location": "europe-west4"}))  # fmt: skip
-    assert line(made, "node_pools.t4", "host").what == "n1-standard-8"
-    assert line(made, "node_pools.t4", "gpu").what.endswith("(price of us-central1)")
+    made = estimate(plan({"l4": L4 | {"zones": ["europe-west1-b"]}}, {"llama": model(
+        "l4", cache={"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany", "storage_class": "zonal-rwx"})},
+        cluster=EXISTING | {"location": "europe-west1"}))  # fmt: skip
+    assert all(one.what.endswith("(price of us-central1)") for one in made.lines)
+    near = estimate(plan({"l4": L4}, {"llama": model("l4")}, cluster=EXISTING | {"location": "us-east4"}))
+    assert not any("price of" in one.what for one in near.lines)
 
 
 def test_what_has_no_price_makes_the_total_unknown_and_is_named() -> None:
-    h200 = {"accelerator": "nvidia-h200-141gb", "machine_type": "a3-ultragpu-8g", "nodes": {"max": 1}} | SPOT
-    made = estimate(plan({"h200": h200, "l4": L4}, {"a": model("h200", drain_sleep_seconds=5), "b": model("l4")}))
+    edge = {"accelerator": "nvidia-h100-80gb", "machine_type": "a3-edgegpu-8g", "nodes": {"max": 1}}
+    made = estimate(plan({"edge": edge, "l4": L4}, {"a": model("edge"), "b": model("l4")}))
     assert made.total.max is None
     assert made.total.expected is None
-    assert made.total.min == pytest.approx(HOUR_L4 * HOURS + 20)
-    assert made.unknown[0].startswith("node_pools.h200: a3-ultragpu-8g with 8 H200")
+    assert made.total.min == pytest.approx(HOUR_L4 * HOURS + 20 + EDGE_DISK)
+    assert made.unknown[0].startswith("node_pools.edge: a3-edgegpu-8g with 8 H100")
     assert [one.band.min for one in made.models] == [None, pytest.approx(HOUR_L4 * HOURS + 20)]
     as_json = made.as_json()
     assert as_json["lines"][0]["max_usd"] is None
-    assert "no price of a3-ultragpu-8g" in as_json["lines"][0]["unknown"]
+    assert "no price of a3-edgegpu-8g" in as_json["lines"][0]["unknown"]
 
 
 def test_a_price_of_the_teams_own_makes_it_known() -> None:
@@ -195,11 +199,37 @@ def test_filestore_is_sold_by_the_tebibyte_and_an_ordinary_disk_by_what_it_has()
         return line(of_l4(cache=cache), "models.llama", "storage")
 
     assert claim(size="200Gi", storage_class="standard-rwx").quantity.min == 1024
-    assert "no price of filestore" in claim(size="2Ti", storage_class="zonal-rwx").unknown
-    assert claim(size="2Ti", storage_class="zonal-rwx").quantity.min == 2048
+    assert claim(size="200Gi", storage_class="premium-rwx").band.max == pytest.approx(2560 * 0.3)
+    assert claim(size="2Ti", storage_class="zonal-rwx").band.max == pytest.approx(2048 * 0.25)
     disk = claim(size="200Gi", storage_class="premium-rwo", access_mode="ReadWriteOnce")
     assert disk.band.max == pytest.approx(200 * 0.17)
     assert "it is not known what the storage class ceph makes" in claim(size="1Gi", storage_class="ceph").unknown
+
+
+SNAPSHOT = {"kind": "hyperdisk-ml", "size": "100Gi", "snapshot": "weights", "zones": ["us-central1-a", "us-central1-b"]}
+
+
+def hyperdisk(**settings: Any) -> list[Line]:
+    made = of_l4(cache={"kind": "hyperdisk-ml", "size": "100Gi", **settings})
+    return [one for one in made.lines if one.kind == "storage"]
+
+
+def test_a_hyperdisk_ml_disk_is_paid_for_in_each_zone_by_size_and_by_throughput() -> None:
+    size, speed = hyperdisk(**SNAPSHOT, throughput_mib=1200)
+    assert size.band.max == pytest.approx(2 * 100 * 0.08)
+    assert speed.unit == "MiB/s-month"
+    assert speed.band.max == pytest.approx(2 * 1200 * 0.12)
+
+
+@pytest.mark.parametrize(("size", "speed"), [("100Gi", 2400), ("10Gi", 400)])
+def test_throughput_that_nobody_asks_for_is_paid_for_too(size: str, speed: int) -> None:
+    assert hyperdisk(**(SNAPSHOT | {"size": size}))[1].quantity == (2 * speed, 2 * speed, 2 * speed)
+
+
+def test_the_throughput_of_a_disk_that_is_there_is_not_known() -> None:
+    size, speed = hyperdisk(disk="projects/p-1/zones/us-central1-a/disks/weights")
+    assert size.band.max == pytest.approx(100 * 0.08)
+    assert "a throughput of its own" in speed.unknown
 
 
 def test_a_disk_for_each_replica_is_paid_for_as_often_as_there_are_replicas() -> None:
@@ -257,6 +287,32 @@ def test_what_is_expected_follows_from_the_use_that_is_stated() -> None:
     assert day.models[0].band.expected == pytest.approx(2 * (HOUR_L4 * HOURS + 20))
 
 
+def test_on_autopilot_too_what_is_expected_follows_from_use() -> None:
+    cluster = CLUSTER | {"mode": "autopilot"}
+    del cluster["filestore"]
+    server = model(
+        engine={"kind": "custom", "image": "a.example.com/b:1"}, resources={"cpu": 2, "memory": "4Gi"},
+        autoscaling=SCALED, usage={"average_replicas": 2})  # fmt: skip
+    made = estimate(plan({}, {"cpu": server}, cluster=cluster))
+    cpu = next(one for one in made.lines if one.what.startswith("vCPU of cpu"))
+    assert cpu.quantity == (2, 8, 4)
+
+
+@pytest.mark.parametrize(
+    ("average", "settings", "told"),
+    [
+        (0.5, {"autoscaling": SCALED}, "got 0.5; the model has 1 to 4 replicas: use 1,"),
+        (4.5, {"autoscaling": SCALED}, "got 4.5; the model has 1 to 4 replicas: use 4,"),
+        (2, {}, "got 2; the model always has 1 replica: drop it"),
+        (3, {"replicas": 2, "rollout": {"kind": "blue-green", "active": "blue", "green": {}}}, "always has 4 replicas"),
+    ],
+)
+def test_an_average_that_the_model_cannot_have_is_refused(average: float, settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)) as refused:
+        of_l4(**settings, usage={"average_replicas": average})
+    assert refused.value.problems[0].path == ("models", "llama", "usage", "average_replicas")
+
+
 def test_without_an_average_the_most_replicas_are_used() -> None:
     assert quantity(of_l4(autoscaling=SCALED, usage={}), "node_pools.l4")[2] == 4
 
@@ -291,7 +347,7 @@ def test_a_ceiling_is_told_with_the_estimate() -> None:
 POOL = st.fixed_dictionaries(
     {
         "machine": st.sampled_from([("nvidia-l4", "g2-standard-12"), ("nvidia-l4", "g2-standard-48"),
-                                    ("nvidia-tesla-a100", "a2-highgpu-1g"), ("nvidia-h200-141gb", "a3-ultragpu-8g")]),
+                                    ("nvidia-tesla-a100", "a2-highgpu-1g"), ("nvidia-h100-80gb", "a3-edgegpu-8g")]),
         "way": st.sampled_from(["on-demand", "spot", "flex-start"]),
         "min": st.integers(0, 3),
         "more": st.integers(1, 6),
@@ -308,12 +364,18 @@ MODEL = st.fixed_dictionaries(
 )
 
 
+def possible(one: dict[str, Any]) -> dict[str, Any]:
+    """A usage whose average is among the replicas of its model."""
+    average = min(max(one["usage"].get("average_replicas", 0.0), one["min"]), one["min"] + one["more"])
+    return one["usage"] | {"average_replicas": float(average)} if "average_replicas" in one["usage"] else one["usage"]
+
+
 def environment(pools: list[dict[str, Any]], models: list[dict[str, Any]]) -> Estimate:
     made = {
         f"p{number}": {
             "accelerator": pool["machine"][0],
             "machine_type": pool["machine"][1],
-            "provisioning": "spot" if "h200" in pool["machine"][0] else pool["way"],
+            "provisioning": pool["way"],
             "nodes": {"min": 0 if pool["way"] == "flex-start" else pool["min"], "max": pool["min"] + pool["more"]},
         }
         for number, pool in enumerate(pools)
@@ -325,7 +387,7 @@ def environment(pools: list[dict[str, Any]], models: list[dict[str, Any]]) -> Es
             resources=TINY,
             drain_sleep_seconds=5,
             **LIGHT,
-            **({"usage": one["usage"]} if one["usage"] is not None else {}),
+            **({"usage": possible(one)} if one["usage"] is not None else {}),
         )
         for number, one in enumerate(models)
         for one in [one | {"on": {place % len(pools) for place in one["on"]}}]

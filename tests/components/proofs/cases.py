@@ -155,10 +155,8 @@ def asking(*, on: tuple[str, ...] = ("l4",), **demand: Any) -> Plan:
     return exchanged(sound(), "ModelServer/llama", replace(serving("llama", on), demands=asked))
 
 
-def _on_filestore() -> Plan:
-    return with_llama(
-        cache={"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany", "storage_class": "zonal-rwx"}
-    )
+def _on_ceph() -> Plan:
+    return with_llama(cache={"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany", "storage_class": "ceph"})
 
 
 CASES = (
@@ -459,7 +457,7 @@ CASES = (
     ),
     Case(
         "budget-unknown",
-        lambda: with_limits(_on_filestore(), monthly_usd=100_000.0),
+        lambda: with_limits(_on_ceph(), monthly_usd=100_000.0),
         lambda: with_limits(monthly_usd=100_000.0),
     ),
     Case(

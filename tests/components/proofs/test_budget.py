@@ -47,10 +47,10 @@ def test_a_pod_that_fits_two_pools_is_held_against_the_ceiling_once() -> None:
 
 
 def test_a_price_that_is_missing_is_told_and_the_rest_is_still_held_against_the_ceiling() -> None:
-    cache = {"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany", "storage_class": "zonal-rwx"}
+    cache = {"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany", "storage_class": "ceph"}
     settings = ({"l4": L4}, {"llama": model("l4", cache=cache)})
     (unknown,) = found("budget-unknown", *settings, {"budget": {"monthly_usd": 900}})
-    assert "no price of filestore-zonal" in unknown.message
+    assert "what the storage class ceph makes" in unknown.message
     assert unknown.severity == "warning"
     (refused,) = found("over-budget", *settings, {"budget": {"monthly_usd": 700}})
     assert "what has no price left out" in refused.message

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..environments import UsageError
+from ..report import BAD_INPUT, FINDINGS, PROVED, Paint, complain, printable, say
+from ..today import utc_day
 from .arguments import Environments, Today
-from .environments import UsageError
-from .report import BAD_INPUT, FINDINGS, PROVED, Paint, complain, printable, say
 
 if TYPE_CHECKING:
-    from .diff.report import Report
+    from ..diff.report import Report
 
 
 class Format(StrEnum):
@@ -105,10 +105,10 @@ def diff(  # noqa: PLR0917 - typer calls it by name
     Exits with 0 when everything could be shown, changed or not; with 1 when HEAD has errors that BASE has not;
     with 2 for bad input, and when HEAD cannot be read: the rest is shown then too.
     """
-    from .comment.formats import FORMATS, Options  # noqa: PLC0415
-    from .comment.text import PLAIN  # noqa: PLC0415
-    from .diff import comparison  # noqa: PLC0415 - only this command needs what it needs
-    from .diff.sides import How  # noqa: PLC0415
+    from ..comment.formats import FORMATS, Options  # noqa: PLC0415
+    from ..comment.text import PLAIN  # noqa: PLC0415
+    from ..diff import comparison  # noqa: PLC0415 - only this command needs what it needs
+    from ..diff.sides import How  # noqa: PLC0415
 
     forms = list(dict.fromkeys(styles or [Format.TEXT]))
     if len(forms) > 1 and output is None:
@@ -117,7 +117,7 @@ def diff(  # noqa: PLR0917 - typer calls it by name
         if output.is_file():
             raise UsageError(f"{output} is a file; {len(forms)} formats need a folder to write them into")
         output.mkdir(parents=True, exist_ok=True)
-    how = How(today or datetime.now(tz=UTC).date(), picture=not set(forms).isdisjoint(_DRAWN))
+    how = How(today or utc_day(), picture=not set(forms).isdisjoint(_DRAWN))
     if live and preview:
         raise UsageError("give --live or --preview, not both")
     if head is not None and (live or preview):
@@ -159,9 +159,9 @@ def snapshot(environments: Environments = None, today: Today = None) -> int:
 
     Exits with 0 when all could be read, 2 when one could not; its errors are in the JSON.
     """
-    from .diff.serial import to_json  # noqa: PLC0415 - only this command
-    from .diff.sides import How, read_project  # noqa: PLC0415
+    from ..diff.serial import to_json  # noqa: PLC0415 - only this command
+    from ..diff.sides import How, read_project  # noqa: PLC0415
 
-    found = read_project(environments or [], How(today or datetime.now(tz=UTC).date()))
+    found = read_project(environments or [], How(today or utc_day()))
     say(json.dumps({"format": FORMAT, "environments": [to_json(one) for one in found]}, separators=(",", ":")))
     return BAD_INPUT if any(one.errors for one in found) else PROVED
