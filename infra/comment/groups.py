@@ -157,8 +157,10 @@ def _means_of_many(headlines: Sequence[Headline]) -> str:
     told = Counter(_nameless(one.means, one) for one in headlines)
     means, count = told.most_common(1)[0]
     renamed = _OLD in _nameless(headlines[0].what, headlines[0])
-    means = means.replace(f"`{_OWN}`", "the new name" if renamed else "it").replace(_OWN, "NAME")
-    means = means.replace(f"`{_OLD}`", "the old name").replace(_OLD, "OLD-NAME")
+    means = means.replace(f"`{_OWN}`", "the new name" if renamed else "it").replace(f"`{_OLD}`", "the old name")
+    # Within code no sentence goes on: `NAME.production`.
+    means = re.sub(r"`[^`]*`", lambda code: code[0].replace(_OWN, "NAME").replace(_OLD, "OLD-NAME"), means)
+    means = means.replace(_OWN, "it").replace(_OLD, "it")
     if count == len(headlines):
         return f"each: {means}" if means else ""
     return f"{count:,} of them: {means or 'nothing'}; the others differ, see the details"

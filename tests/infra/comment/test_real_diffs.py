@@ -43,9 +43,8 @@ def test_the_promised_comment_says_exactly_three_things_and_the_dollars(tmp_path
     verdict, cost = (html.unescape(line) for line in top.splitlines() if "a month" in line)
     assert " · + $1,528 a month at minimum replicas, the same at maximum · " in verdict
     assert re.search(
-        r"cost a month: (\$22,415) – (\$66,163 \+ \?) → \$23,943 – \2 \(prices of 20\d\d-\d\d-\d\d\) · "  # noqa: RUF001
-        r"`node_pools.a100-spot` \+ \$3,036 at most · pods that fit several pools count once in the total · "
-        r"\?: models.arr-coc-vlm: .*: no price of filestore-zonal$",
+        r"cost a month: \$22,671 – (\$66,419) → \$24,199 – \1 \(prices of 20\d\d-\d\d-\d\d\) · "  # noqa: RUF001
+        r"`node_pools.a100-spot` \+ \$3,036 at most · pods that fit several pools count once in the total$",
         cost,
     )
 

@@ -17,6 +17,7 @@ from infra.diff.environment_diff import diff
 from infra.diff.folder import OTHER_SECRET, SECRET, FolderError, as_rendered, read_folder, read_folders
 from infra.diff.from_plan import snapshot_of
 from infra.diff.manifests import ManifestError, read_manifest
+from infra.diff.sides import adopted
 from infra.diff.snapshot import Snapshot
 from infra.environments import load
 from infra.render import render
@@ -62,7 +63,7 @@ def test_a_rendered_folder_is_the_plan_it_was_made_of(trees: Path, name: str) ->
         # An object's file is what the cluster gets, which knows nothing of Pulumi's protection.
         assert one.protect == (other.protect and not one.type.startswith("kubernetes:"))
         assert one.properties == folders.masked(dict(other.properties))
-    assert diff(found, planned).changes == ()
+    assert diff(*adopted(found, planned)).changes == ()
 
 
 def test_what_is_the_same_in_both_is_one_object_and_not_parsed(

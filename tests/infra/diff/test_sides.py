@@ -18,8 +18,8 @@ from infra.diff import checkouts, isolated, locks, revisions, sides
 from infra.diff.from_plan import snapshot_of
 from infra.diff.revisions import resolve
 from infra.diff.serial import from_json, to_json
-from infra.diff.sides import How, Sides, read_sides
-from infra.diff.snapshot import Snapshot
+from infra.diff.sides import How, Sides, adopted, read_sides
+from infra.diff.snapshot import Resource, Snapshot
 from infra.environments import Loaded, UsageError, load
 from infra.fork import Beside, beside
 from infra.render import render
@@ -404,3 +404,14 @@ def test_a_folder_of_another_name_needs_to_be_told_which_environment_it_is(repo:
         read("built", ".")
     assert str(refused.value) == "built: which environment is it? give --env, one of local, other"
     assert list(read("built", ".", "other").pairs) == ["other"]
+
+
+def test_a_rendered_folder_says_itself_which_cloud_resources_are_protected() -> None:
+    def one(kind: str, protect: bool, component: str) -> Snapshot:
+        at = ("a",) if component else ()
+        return Snapshot("dev", (Resource("x", kind, "X", "", "x", component, at, "", {}, protect),))
+
+    for kind, told in (("kubernetes:v1:X", True), ("gcp:container/nodePool:NodePool", False)):
+        found, _ = adopted(one(kind, False, ""), one(kind, True, "X/x"))
+        assert found is not None
+        assert (found.resources[0].component, found.resources[0].protect) == ("X/x", told)
