@@ -156,9 +156,7 @@ def asking(*, on: tuple[str, ...] = ("l4",), **demand: Any) -> Plan:
 
 
 def _on_ceph() -> Plan:
-    return with_llama(
-        cache={"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany", "storage_class": "ceph"}
-    )
+    return with_llama(cache={"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany", "storage_class": "ceph"})
 
 
 CASES = (
