@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from infra.kubeconfig import kubeconfig_file
 from infra.planning import planned
 from infra.preflight import missing
 from infra.prove import prove_environment
+from infra.today import utc_day
 
 NAMESPACE = "inference"
 
@@ -76,7 +76,7 @@ def _plain(value: Any) -> Any:
 
 
 def _refuse_unproved(environment: Environment, plan: Plan) -> None:
-    today = datetime.now(tz=UTC).date()
+    today = utc_day()
     verdict = prove_environment(plan.environment, plan, environment.policy.waive, today)
     for finding in verdict.warnings:
         pulumi.log.warn(str(finding))

@@ -9,6 +9,9 @@ from components.cost.estimate import Estimate, ModelCost
 from components.cost.line import Band, Line, Quantity
 from components.cost.managed import break_even_hours, endpoints
 
+from .columns import aligned
+from .words import dollars
+
 WIDTH = 100
 _DASH = "–"  # noqa: RUF001 - a range is set with an en dash
 _UNKNOWN = "unknown"
@@ -81,13 +84,7 @@ def price_lines(found: Sequence[PriceRow]) -> Iterator[str]:
         for row in found
     ]
     head = ("kind", "name", "bought", "region", "usd", "a", "as of")
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    for row in (head, *rows):
-        cells = (
-            cell.rjust(width) if name == "usd" else cell.ljust(width)
-            for name, cell, width in zip(head, row, widths, strict=True)
-        )
-        yield ("  " + "  ".join(cells)).rstrip()
+    yield from aligned(head, rows, right=("usd",))
     for source in dict.fromkeys(row.source.partition(" (")[0] for row in found):
         yield from _wrapped(f"from {source}")
 
@@ -135,7 +132,7 @@ def _count(value: float) -> str:
 
 
 def _usd(value: float) -> str:
-    return f"${value:,.0f}" if value >= 10 or value == 0 else f"${value:,.2f}"  # noqa: PLR2004 - cents below ten dollars
+    return dollars(value, whole_from=10)
 
 
 def _dollars(least: float | None, most: float | None) -> str:

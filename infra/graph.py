@@ -15,7 +15,8 @@ from components.plan import Part, Plan
 from components.traffic.virtual_service import RouteConfig, RouteRule
 
 from .environment import Environment
-from .overview import Track, gpu_ranges, how_bought, models, span, tracks
+from .overview import Track, gpu_ranges, how_bought, models, tracks
+from .words import span
 
 Column = Literal["routes", "models", "pools"]
 COLUMNS: dict[Column, str] = {"routes": "Routes", "models": "Models", "pools": "Nodes"}

@@ -12,6 +12,8 @@ from components.catalog.machines import accelerators_of_machines
 from components.catalog.models import Model, search_models
 from components.quantity import GIB
 
+from .columns import aligned
+
 _NUMBERS = frozenset({"parameters", "context", "kv/token", "CUDA GiB", "nominal GB", "capability"})
 
 
@@ -41,7 +43,7 @@ def model_lines(found: Sequence[Model]) -> Iterator[str]:
         )
         for model in found
     ]
-    yield from _table(head, rows)
+    yield from aligned(head, rows, _NUMBERS)
 
 
 def gpu_lines(found: Sequence[GpuMemory]) -> Iterator[str]:
@@ -60,7 +62,7 @@ def gpu_lines(found: Sequence[GpuMemory]) -> Iterator[str]:
         )
         for gpu in found
     ]
-    yield from _table(head, rows)
+    yield from aligned(head, rows, _NUMBERS)
 
 
 def models_json(found: Sequence[Model]) -> list[dict[str, Any]]:
@@ -94,13 +96,3 @@ def _names(gpu: GpuMemory) -> str:
     known = accelerators().get(gpu.accelerator)
     more = (known.short, known.model, *known.aliases) if known else ()
     return " ".join((gpu.name, gpu.accelerator, gpu.partition, *more)).lower()
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    for row in (head, *rows):
-        cells = (
-            cell.rjust(width) if name in _NUMBERS else cell.ljust(width)
-            for name, cell, width in zip(head, row, widths, strict=True)
-        )
-        yield ("  " + "  ".join(cells)).rstrip()

@@ -13,6 +13,7 @@ from components.manifest import pod_templates
 from components.plan import GPU, Part, Plan
 
 from .environment import Environment
+from .words import span
 
 _BOUGHT = {"on-demand": "", "spot": "Spot", "flex-start": "flex-start", "reservation": "reserved"}
 _SERVERS = {"Deployment": "deployment", "LeaderWorkerSet": "leader-worker-set"}
@@ -59,13 +60,6 @@ class Gpus:
     def __str__(self) -> str:
         words = _BOUGHT.get(self.bought, "by class")
         return " ".join(filter(None, (span(self.min, self.max), gpu_name(self.accelerator), words)))
-
-
-def span(least: int, most: int | None) -> str:
-    """`3`, `1-4` or, without a bound, `1 or more`; with a dash as print has it."""
-    if most is None:
-        return f"{least} or more"
-    return f"{least}" if least == most else f"{least}–{most}"  # noqa: RUF001 - a range is set with an en dash
 
 
 def gpu_name(accelerator: str) -> str:

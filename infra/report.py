@@ -6,6 +6,7 @@ Results go to stdout, errors to stderr. Text that comes from files is made safe 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from components.errors import dotted
 
+from .columns import aligned
 from .environments import Loaded
 from .overview import Gpus, count_objects, gpu_ranges, models
 from .stackfile import StackError
+from .words import counted
 
 if TYPE_CHECKING:
     from components.proofs.finding import Finding
@@ -151,6 +154,11 @@ def say(line: str = "", *, file: TextIO | None = None) -> None:
         raise ClosedPipeError from None
 
 
+def say_json(value: Any) -> None:
+    """Print data for machines."""
+    say(json.dumps(value, indent=2, ensure_ascii=False))
+
+
 def complain(line: str) -> None:
     """Print a line to stderr."""
     say(line, file=sys.stderr)
@@ -234,15 +242,9 @@ def table(checks: Sequence[Checked], paint: Paint, costs: Mapping[str, str] | No
     if costs is not None:
         head = (*head[:-1], "a month", head[-1])
         rows = [(*row[:-1], costs.get(row[0], _NONE), row[-1]) for row in rows]
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head) - 1)]
-    for row in (head, *rows):
-        cells = [
-            cell.rjust(width) if 1 <= column <= 2 else cell.ljust(width)  # noqa: PLR2004 - the two columns of numbers
-            for column, (cell, width) in enumerate(zip(row[:-1], widths, strict=True))
-        ]
-        # Spaces on the right of empty last cells would end up in copied text.
-        line = "  " + "  ".join((*cells, row[-1])).rstrip()
-        yield paint(line, "dim") if row is head else line
+    heading, *lines = aligned(head, rows, right=("models", "objects"))
+    yield paint(heading, "dim")
+    yield from lines
 
 
 def as_json(checked: Checked) -> dict[str, Any]:
@@ -288,16 +290,6 @@ def proofs_in_words(verdict: Verdict) -> str:
     if verdict.waived:
         waived = f" ({len(verdict.waived)} waived until {min(one.until for one in verdict.waived).isoformat()})"
     return ", ".join(words) + waived
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def bytes_in_words(count: int) -> str:
-    """`12 kB`, `1.6 MB`."""
-    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{max(1, round(count / 1e3))} kB"  # noqa: PLR2004
 
 
 def worst(checks: Iterable[Checked]) -> int:

@@ -21,6 +21,15 @@ _TOOLS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes")
 _ABSENT = [tool for tool in _TOOLS if shutil.which(tool) is None]
 needs_cli = pytest.mark.skipif(bool(_ABSENT), reason=f"needs the Pulumi CLI: {', '.join(_ABSENT)} not on PATH")
 """Skips where the CLI is not, and says so; the only reason to skip that continuous integration accepts."""
+NOBODY = """\
+apiVersion: v1
+kind: Config
+clusters: [{name: nobody, cluster: {server: "https://127.0.0.1:9"}}]
+users: [{name: nobody, user: {token: none}}]
+contexts: [{name: nobody, context: {cluster: nobody, user: nobody}}]
+current-context: nobody
+"""
+"""The kubeconfig of a cluster where nobody answers: port 9 of the loopback is `discard`, and closed."""
 
 _SECONDS = 600
 _UNCHANGED = ("same", "refresh", "read")

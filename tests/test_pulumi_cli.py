@@ -7,26 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from .checkout import Checkout, needs_cli
+from .checkout import NOBODY, Checkout, needs_cli
 
 pytestmark = needs_cli
-
-_NOBODY = """\
-apiVersion: v1
-kind: Config
-clusters: [{name: nobody, cluster: {server: "https://127.0.0.1:9"}}]
-users: [{name: nobody, user: {token: none}}]
-contexts: [{name: nobody, context: {cluster: nobody, user: nobody}}]
-current-context: nobody
-"""
-"""A cluster where nobody answers: port 9 of the loopback is `discard`, and closed."""
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     """The repository as a person has it, with a kubeconfig that leads nowhere."""
     kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_text(_NOBODY)
+    kubeconfig.write_text(NOBODY)
     return Checkout(tmp_path, "local", kubeconfig)
 
 

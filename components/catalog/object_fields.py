@@ -64,11 +64,6 @@ def default_of(kind: str, place: str) -> tuple[Any, ...]:
     return () if told is None else (json.loads(told),)
 
 
-def in_pod_template(place: str) -> bool:
-    """Whether a field is part of a pod template, so that a change of it makes new pods."""
-    return any(place.startswith(f"{spec.removesuffix('.spec')}.") for spec in _POD_SPECS)
-
-
 @cache
 def _table() -> dict[tuple[str, str], dict[Trait, str]]:
     found: dict[tuple[str, str], dict[Trait, str]] = {}

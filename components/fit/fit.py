@@ -18,7 +18,7 @@ from ..catalog.table import rows
 from ..demand import Demand
 from . import sglang, tei, tgi, vllm
 from .budget import Budget
-from .kv_cache import held_tokens, page_tokens, request_bytes, token_bytes
+from .kv_cache import held_tokens, request_bytes
 from .sharding import possible_shards, shard_misfit
 from .weights import format_of
 
@@ -258,12 +258,6 @@ def runnable_formats(engine: str, version: str, gpu: GpuMemory) -> Mapping[str, 
 def shards_that_work(model: Model, demand: Demand) -> tuple[int, ...]:
     """The shard counts an engine takes for a model."""
     return possible_shards(model, demand)
-
-
-def tokens_bytes(made: Fit, tokens: int) -> float:
-    """Bytes of cache on one GPU for so many tokens."""
-    page = page_tokens(made.demand)
-    return token_bytes(made.model, made.demand) * -(-tokens // page) * page
 
 
 def _gib(amount: float) -> str:

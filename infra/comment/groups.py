@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..diff.report import EFFECTS, Change, Effect, EnvironmentDiff, Headline
-from .words import listed
+from ..words import joined
 
 _OWN = "\0"
 """A component's own name in a text that others may share; no name has this character."""
@@ -118,7 +118,7 @@ def _of_many(headlines: Sequence[Headline]) -> str:
     """`1,000 models restart: image 3.3.6 → 3.3.7 (`m0`, `m1`, `m2` and 997 more)`."""
     first = headlines[0]
     kind, name = _kind_and_name(first.component)
-    names = listed([f"`{_kind_and_name(one.component)[1]}`" for one in headlines], _NAMED)
+    names = joined([f"`{_kind_and_name(one.component)[1]}`" for one in headlines], _NAMED)
     template = _without(first.what, name)
     noun = str(first.at[0]).replace("_", " ") if first.at else f"{kind}s"
     begun = re.match(rf"(?:([a-z ]+) )?`{_OWN}` (\w+)(.*)", template, re.DOTALL)
@@ -145,4 +145,4 @@ def _means_of_many(headlines: Sequence[Headline]) -> str:
 
 def members(block: Block, most: int = 6) -> str:
     """The names of a block's components, some of many."""
-    return listed([f"`{name}`" if name else "what belongs to no component" for name in block.components], most)
+    return joined([f"`{name}`" if name else "what belongs to no component" for name in block.components], most)

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..diff.redact import redacted
 from ..diff.report import EnvironmentDiff, Report
+from ..words import joined
 from . import money, words
 from .escape import GITHUB, Dialect, code, fenced, html
 from .fields import field_lines, heading
@@ -146,7 +147,7 @@ def _frame(report: Report, left_out: Sequence[EnvironmentDiff], site: Site, fit:
     text = site.dialect.text
     parts = []
     if left_out:
-        names = words.listed([f"`{one.environment[:80]}`" for one in left_out], fit.environments)
+        names = joined([f"`{one.environment[:80]}`" for one in left_out], fit.environments)
         effects = words.effects([row.effect for one in left_out for row in one.headlines]) or "changed"
         parts.append(f"**{text(f'{len(left_out):,} more environments: {effects}')}** ({text(names, 10 * fit.words)})")
     same = words.unchanged(report)
@@ -215,7 +216,7 @@ def _new(environment: EnvironmentDiff, site: Site, fit: Fit) -> Iterator[str]:
 def _others_too(others: Sequence[str], site: Site) -> str:
     if not others:
         return ""
-    names = words.listed([f"`{other[:100]}`" for other in others], 3)
+    names = joined([f"`{other[:100]}`" for other in others], 3)
     return f" (the same rule of {len(others):,} more: {site.dialect.text(names, 400)})"
 
 

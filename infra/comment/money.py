@@ -8,21 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..words import dollars
+
 _CENT = 0.005
-_WHOLE_FROM = 100
-"""From so many dollars on, nobody reads cents."""
 _LISTED = 4
-
-
-def dollars(amount: float | None) -> str:
-    """`$1,204`, `$0.36`, `unknown`."""
-    if amount is None:
-        return "unknown"
-    size = abs(amount)
-    if size < _CENT:
-        return "$0"
-    text = f"${size:,.0f}" if size >= _WHOLE_FROM or size == int(size) else f"${size:,.2f}"
-    return f"−{text}" if amount < 0 else text  # noqa: RUF001 - a minus
 
 
 def difference(amount: float | None) -> str:

@@ -103,12 +103,17 @@ def _result(
         "message": {"text": f"{line(environment.environment)}: {line(message).replace('`', '')}"},
         "partialFingerprints": {"infraDiff/v1": identity, "primaryLocationLineHash": f"{identity[:16]}:1"},
     }
-    place: dict[str, Any] = {"artifactLocation": {"uri": quote(line(file) or "stacks", safe="/.-_~")}}
+    place: dict[str, Any] = {"artifactLocation": {"uri": _quoted(line(file) or "stacks", safe="/.-_~")}}
     # GitHub shows nothing without a line; the first is where a file's own problems stand.
     place["region"] = {"startLine": line_number if isinstance(line_number, int) and line_number > 0 else 1}
     place["artifactLocation"]["uriBaseId"] = "%SRCROOT%"
     result["locations"] = [{"physicalLocation": place}]
     return result
+
+
+def _quoted(text: str, safe: str) -> str:
+    """A text as part of a URI; half a character, which JSON can hold and UTF-8 cannot, becomes a question mark."""
+    return quote(text, safe=safe, errors="replace")
 
 
 def _rule(rule_id: str, source_url: str) -> dict[str, Any]:
@@ -118,7 +123,7 @@ def _rule(rule_id: str, source_url: str) -> dict[str, Any]:
     elif effect != rule_id and effect in _MEANING:
         short, page = _MEANING[effect], "docs/how-to/read-the-comment.md"
     else:
-        short, page = f"{rule_id.replace('-', ' ').capitalize()}.", f"docs/proofs/{quote(rule_id, safe='')}.md"
+        short, page = f"{rule_id.replace('-', ' ').capitalize()}.", f"docs/proofs/{_quoted(rule_id, safe='')}.md"
     rule: dict[str, Any] = {
         "id": rule_id,
         "shortDescription": {"text": short},

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from ..diff.redact import redacted
 from ..diff.report import Effect, EnvironmentDiff, Report
-from ..report import Paint, counted
+from ..report import Paint
+from ..words import counted, joined
 from . import money, words
 from .escape import clipped, line, safe
 from .fields import field_lines
@@ -80,7 +81,7 @@ def _findings(environment: EnvironmentDiff, paint: Paint) -> Iterator[str]:
         message = _plain(str(finding.get("message", "")))
         yield f"  new {'error' if error else 'warning'} {rule} {_plain(where)}: {message}"
         if others:
-            yield f"    the same rule of {len(others):,} more: {_plain(words.listed(others, 3))}"
+            yield f"    the same rule of {len(others):,} more: {_plain(joined(others, 3))}"
         for remedy in tuple(finding.get("remedies") or ()):
             yield f"    fix: {_plain(str(remedy))}"
     known = [(kind, len(getattr(environment, kind))) for kind in ("standing", "waived")]

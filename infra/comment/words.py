@@ -8,7 +8,7 @@ from typing import Any
 from components.errors import dotted
 
 from ..diff.report import EFFECTS, Effect, EnvironmentDiff, Report
-from ..report import counted
+from ..words import counted, joined
 from . import money
 
 MARKS: dict[Effect, str] = {
@@ -42,15 +42,7 @@ def unchanged(report: Report) -> list[str]:
 
 def unchanged_line(names: Sequence[str], most: int = 12) -> str:
     """`dev`, `local` and `prod`: unchanged."""
-    return f"{listed([f'`{name}`' for name in names], most)}: unchanged" if names else ""
-
-
-def listed(words: Sequence[str], most: int) -> str:
-    """`a`, `b` and 7 more."""
-    if len(words) > most:
-        return f"{', '.join(words[:most])} and {len(words) - most:,} more"
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{joined([f'`{name}`' for name in names], most)}: unchanged" if names else ""
 
 
 def verdict(environment: EnvironmentDiff) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..overview import image_version
+from ..words import listed
 from .compare import Difference
 from .pair import Pair
 from .report import ABSENT, FieldChange
@@ -43,9 +44,7 @@ def causes(found: Iterable[tuple[Difference, FieldChange]], most: int = 2) -> st
     entries = list(found)
     told = [entry for entry in entries if not any(aside in entry[0].place for aside in _ASIDE)] or entries
     words = list(dict.fromkeys(word for one, shown in told if (word := _cause(one, shown))))
-    if len(words) <= most:
-        return ", ".join(words)
-    return f"{', '.join(words[:most])} and {len(words) - most} more"
+    return listed(words, most)
 
 
 def field_words(name: str) -> str:

@@ -18,12 +18,14 @@ from components.plan import HELM_RELEASE
 
 from ..render import MARKER
 from ..yamlfile import MAX_BYTES
-from .identity import resource_key
+from .identity import kind_of, resource_key
 from .manifests import ManifestError, read_manifest
 from .snapshot import Resource, Snapshot
 
 SECRET, OTHER_SECRET = "[secret]", "[another secret]"
 """What stands for a secret's value; the second where the head's is not the base's."""
+PLACEHOLDER = re.compile(r"\$\{[^}]+\}")
+"""What stands for a value that only a deployment knows."""
 _LISTS = {MARKER, "kubernetes/kustomization.yaml", "kubernetes/stages.txt"}
 _FOLDERS = ("cloud", "charts", "kubernetes")
 _ENDINGS = (".yaml", ".yml")
@@ -35,7 +37,6 @@ _METADATA = re.compile(r"^metadata:\n((?:  .*\n)+)", re.MULTILINE)
 _NAME = re.compile(r'^  name: ("?)([a-z0-9.-]+)\1$', re.MULTILINE)
 _NAMESPACE = re.compile(r'^  namespace: ("?)([a-z0-9-]+)\1$', re.MULTILINE)
 _ANY_NAMESPACE = re.compile(r"^  namespace:", re.MULTILINE)
-_PLACEHOLDER = re.compile(r"\$\{[^}]+\}")
 
 
 class FolderError(ValueError):
@@ -261,7 +262,7 @@ def _resource(token: str, namespace: str, name: str, properties: Mapping[str, An
     return Resource(
         key=resource_key(token, namespace, name),
         type=token,
-        kind=token.rpartition(":")[2],
+        kind=kind_of(token),
         namespace=namespace,
         name=name,
         component="",
@@ -309,7 +310,7 @@ def masked(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mask(value: Any) -> Any:
-    return value if isinstance(value, str) and _PLACEHOLDER.fullmatch(value) else SECRET
+    return value if isinstance(value, str) and PLACEHOLDER.fullmatch(value) else SECRET
 
 
 def _top(path: str) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from components.errors import Path, dotted
 
 from ..overview import track_name
+from ..words import listed
 from .causes import causes, image_words, pairs_of
 from .classify import follows_file, rule_for
 from .compare import inside
@@ -18,7 +19,6 @@ from .pods import CONTROLLERS, pod_template, selector
 from .report import ABSENT, EFFECTS, Change, Effect, Headline
 from .routes import percent, shares
 from .snapshot import Resource
-from .words import listed
 
 _SECTIONS = {
     "node_pools": "pool ",

@@ -7,13 +7,13 @@ from math import ceil
 
 from components.plan import GPU
 
+from ..words import counted, listed, span
 from .compare import Difference, inside
 from .pair import Pair, component_of
-from .pods import CONTROLLERS, Band, Pods, Rollout, pod_template, scale_bounds, selector
+from .pods import CONTROLLERS, Band, Pods, Rollout, minutes, pod_template, scale_bounds, selector
 from .report import ABSENT
 from .routes import moved_shares, percent
 from .snapshot import Resource, Snapshot
-from .words import counted, dash, listed, minutes
 
 _REFUSED = frozenset(
     {"PersistentVolumeClaim", "PersistentVolume", "StorageClass", "PriorityClass", "ConfigMap", "Secret"}
@@ -213,7 +213,7 @@ class Impact:
             if pair.before is None or pair.after is None:
                 band = scale_bounds(one)
                 word = "" if pair.before is None else "no longer "
-                return f"{word}{dash(band.low, band.high)} pods"
+                return f"{word}{span(band.low, band.high)} pods"
             old, new = scale_bounds(pair.before), scale_bounds(pair.after)
             target = inside(one.properties, "spec", "scaleTargetRef")
             owner = next((found for found in self._owners(one) if found.name == target.get("name")), None)
@@ -257,7 +257,7 @@ def _node_counts(found: Iterable[Difference]) -> Iterable[str]:
 
 
 def _more_or_less(before: Band, after: Band, gpus: int, noun: str) -> str:
-    old, new = dash(before.low, before.high), dash(after.low, after.high)
+    old, new = span(before.low, before.high), span(after.low, after.high)
     text = f"{old} → {new} {noun}"
     most = ((after.high or after.low) - (before.high or before.low)) * gpus
     if most:
@@ -271,7 +271,7 @@ def _only(side: Mapping[str, str], other: Mapping[str, str]) -> str:
 
 
 def _pods(one: Resource, replicas: Band) -> str:
-    amount = dash(replicas.low, replicas.high)
+    amount = span(replicas.low, replicas.high)
     return f"{amount} {_noun(one, several=replicas != Band(1, 1))}"
 
 

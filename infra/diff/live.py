@@ -8,8 +8,7 @@ changed, and no Secret's value is shown or kept.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
@@ -21,13 +20,12 @@ from components.gpu.cluster import KubeconfigConfig
 from ..environment import Environment
 from ..environments import UsageError
 from ..kubeconfig import kubeconfig_file
-from .folder import SECRET, masked
+from .folder import PLACEHOLDER, SECRET, masked
 from .kubectl_proxy import Answer, KubectlProxy
 from .snapshot import Resource, Snapshot
 
 MANAGER = "pulumi-kubernetes"
 """What the field managers of Pulumi's provider begin with (pulumi-kubernetes provider/pkg/provider/provider.go)."""
-_PLACEHOLDER = re.compile(r"\$\{[^}]+\}")
 _SERVER_ONLY = ("managedFields", "resourceVersion", "generation", "creationTimestamp", "selfLink")
 _NO_ACCESS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
@@ -108,7 +106,7 @@ class _Reader:
         if found.status != HTTPStatus.OK:
             return self._unknown(one, f"cannot be read: {found.message}")
         live = replace(one, properties=_told(found.body))
-        if one.kind == "Secret" or any(_placeholders(one.properties)):
+        if one.kind == "Secret" or _holds_placeholder(one.properties):
             return self._by_plan(one, live)
         answer = self._applied(one, path, found)
         if answer is None:
@@ -208,18 +206,15 @@ def _filled(wanted: Any, live: Any) -> Any:
     if isinstance(wanted, list | tuple):
         entries = live if isinstance(live, list) and len(live) == len(wanted) else [None] * len(wanted)
         return [_filled(inner, entry) for inner, entry in zip(wanted, entries, strict=True)]
-    return live if isinstance(wanted, str) and _PLACEHOLDER.search(wanted) and isinstance(live, str) else wanted
+    return live if isinstance(wanted, str) and PLACEHOLDER.search(wanted) and isinstance(live, str) else wanted
 
 
-def _placeholders(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield from _PLACEHOLDER.findall(value)
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _placeholders(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _placeholders(inner)
+def _holds_placeholder(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_placeholder, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_placeholder, value))
+    return isinstance(value, str) and PLACEHOLDER.search(value) is not None
 
 
 def _login(answer: Answer) -> str:

@@ -15,6 +15,7 @@ from components.plan import Item, Part, Plan
 from components.proofs.index import Index
 from components.proofs.scheduler import Verdict
 from components.proofs.workload import has_labels
+from components.serving.cold_start import duration
 
 from ..overview import track_name
 from .compare import inside
@@ -23,6 +24,8 @@ from .snapshot import Resource, Snapshot
 
 CONTROLLERS = ("Deployment", "StatefulSet", "LeaderWorkerSet", "DaemonSet")
 """Kinds whose pods run on."""
+_MINUTE, _LONG = 60, 120
+"""Seconds of one, and from how many on they are told."""
 
 
 class Band(NamedTuple):
@@ -210,3 +213,17 @@ def _share(amount: Any, whole: int, *, up: bool) -> int:
     digits = str(amount).rstrip("%")
     share = (int(digits) if digits.isdigit() else 0) * whole / 100
     return ceil(share) if up else floor(share)
+
+
+def minutes(start: Band | None, times: int) -> str:
+    """How long that many starts after each other take: `about 9–14 min`, `3 min or more`."""  # noqa: RUF002
+    if start is None:
+        return "an unknown time"
+    low = start.low * times
+    if start.high is None:
+        return f"{duration(low)} or more"
+    high = start.high * times
+    if low >= _LONG and high >= _LONG:
+        first, last = round(low / _MINUTE), round(high / _MINUTE)
+        return f"about {first} min" if first == last else f"{first}–{last} min"  # noqa: RUF001
+    return f"about {duration(low)}" if low == high else f"{duration(low)} to {duration(high)}"

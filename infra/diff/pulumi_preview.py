@@ -16,7 +16,7 @@ from components.plan import TYPE_PREFIX
 
 from ..environments import UsageError
 from .classify import Ruling
-from .identity import resource_key
+from .identity import kind_of, resource_key
 from .pair import Pair
 from .report import Effect
 from .snapshot import Resource, Snapshot
@@ -235,7 +235,7 @@ def _resource(token: str, state: Mapping[str, Any]) -> Resource:
     return Resource(
         key=resource_key(token, namespace, name),
         type=token,
-        kind=token.rpartition(":")[2],
+        kind=kind_of(token),
         namespace=namespace,
         name=name,
         component=component,

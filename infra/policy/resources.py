@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import pulumi
@@ -32,6 +32,7 @@ from components.proofs.pages import FIX
 
 from ..environment import PolicyConfig, Waiver
 from ..prove import EXPIRED, UNUSED, WAIVE
+from ..today import utc_day
 from .registered import JUDGED, Registered, Violation, violations
 
 NAME = "inference-proofs"
@@ -45,11 +46,7 @@ _WAIVERS = {
 _LEVELS = {"error": EnforcementLevel.MANDATORY, "warning": EnforcementLevel.ADVISORY}
 
 
-def _utc_day() -> date:
-    return datetime.now(tz=UTC).date()
-
-
-def policies(today: Callable[[], date] = _utc_day) -> list[Policy]:
+def policies(today: Callable[[], date] = utc_day) -> list[Policy]:
     """All policies of the pack.
 
     Args:

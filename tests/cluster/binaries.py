@@ -18,7 +18,6 @@ from typing import Any
 
 from .place import MODULE, cache, say
 
-PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok")
 _GO_NAMES = {"server": "etcd"}
 """`go build` names a program after its package, and etcd's is go.etcd.io/etcd/server/v3."""
 _STAGES = {

@@ -38,11 +38,18 @@ def case_of(path: Path) -> dict[str, Any]:
     return found
 
 
-def compared(case: dict[str, Any], folder: Path) -> EnvironmentDiff:
+PROMISED = Path(__file__).parent / "a-flag-a-machine-type-and-a-weight.yaml"
+"""What the README shows: one engine's flag, one pool's machine type, one route's weight."""
+
+
+def compared(case: dict[str, Any], folder: Path, *, picture: bool = False) -> EnvironmentDiff:
     name = case["stack"]
     base = changed(stack(name), case.get("before", {}))
     head = changed(base, case.get("change", {}), case.get("move"))
-    return diff(snapshot(base, folder / "base", name), snapshot(head, folder / "head", name))
+    before, after = (
+        snapshot(values, folder / side, name, picture=picture) for side, values in (("base", base), ("head", head))
+    )
+    return diff(before, after)
 
 
 def told(found: EnvironmentDiff) -> dict[str, Any]:

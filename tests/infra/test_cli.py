@@ -240,8 +240,36 @@ class TestPreview:
         assert "[moving-image]" in shown
         assert "rendered to out/   next: .venv/bin/infra graph prod · make up ENV=local" in shown
 
+    def test_a_program_is_told_what_was_found_what_it_costs_and_where_it_is(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        project = copy_of_project(tmp_path, "local", "dev")
+        stack(project / "stacks", MOVING, "Pulumi.moving.yaml")
+        stack(project / "stacks", WRONG, "Pulumi.wrong.yaml")
+        monkeypatch.chdir(project)
+
+        assert cli.main(["preview", "--format", "json"]) == 2
+
+        told = {one["environment"]: one for one in json.loads(capsys.readouterr().out)["environments"]}
+        assert {name: one["rendered"] for name, one in told.items()} == {
+            "dev": "out/dev", "local": "out/local", "moving": None, "wrong": None
+        }  # fmt: skip
+        assert [finding["rule"] for finding in told["moving"]["findings"]] == ["moving-image"]
+        assert told["dev"]["cost"]["total"]["max_usd"] > 0
+        assert told["wrong"]["cost"] is None
+
 
 class TestEdges:
+    def test_every_command_that_tells_findings_or_figures_tells_them_as_json(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        told, others = set(), {"docker", "graph", "render", "schema", "snapshot"}  # the last prints nothing but JSON
+        names = {one.name or one.callback.__name__ for one in commands.app.registered_commands if one.callback}
+        for name in names:
+            cli.main([name, "--help"])
+            told |= {name} if re.search(r"--format <[a-z|]*json", capsys.readouterr().out) else set()
+        assert told == names - others
+
     def test_without_a_command_the_help_goes_to_stderr(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main([]) == 2
         shown = capsys.readouterr()

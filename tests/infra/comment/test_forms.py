@@ -174,6 +174,14 @@ def test_no_more_results_than_github_shows_the_worst_of_them() -> None:
     assert found[0]["level"] == "error"
 
 
+def test_half_a_character_in_a_name_stops_no_annotation() -> None:
+    (one,) = fleet(1).environments
+    found = replace(one, changes=(), new=(finding("rule-\ud800", "models.a", "m", file="stacks/\udfff.yaml"),))
+    (run,) = json.loads(sarif.write(Report("a", "b", (found,))))["runs"]
+    assert "docs/proofs/rule-%3F.md explains it." in {rule["help"]["text"] for rule in run["tool"]["driver"]["rules"]}
+    assert "artifactLocation" in str(run["results"][0]["locations"])
+
+
 @settings(WIDE, max_examples=30)
 @given(REPORTS)
 def test_whatever_a_report_holds_every_form_is_written_and_can_be_stored(report: Report) -> None:

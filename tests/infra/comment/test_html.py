@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from infra.comment import html
 from infra.diff.report import EnvironmentDiff, Headline, Report
 
-from .browser import CHROMIUM, PICTURE, chromium, photograph
+from .browser import CHROMIUM, PICTURE, SIZE, chromium, photograph
 from .reports import fleet, three_changes
 from .strings import REPORTS, WIDE
 
@@ -131,12 +131,12 @@ def test_a_browser_draws_it_by_day_and_by_night(scheme: str, tmp_path: Path) -> 
     page, picture = tmp_path / "diff.html", tmp_path / "diff.png"
     page.write_text(html.write(three_changes()), encoding="utf-8")
     photograph(page, picture, *(["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []))
-    assert size(picture) == (1180, 1000)
+    assert size(picture) == SIZE
     assert picture.stat().st_size > 40_000
 
 
 def test_the_picture_in_the_documentation_is_small() -> None:
-    assert size(PICTURE) == (1180, 1000)
+    assert size(PICTURE) == SIZE
     assert PICTURE.stat().st_size < 300_000
 
 

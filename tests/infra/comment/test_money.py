@@ -20,22 +20,6 @@ def line(at: str, most: float | None, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("amount", "words"),
-    [
-        (412.4, "$412"),
-        (0.361, "$0.36"),
-        (5.0, "$5"),
-        (1204.0, "$1,204"),
-        (0.0001, "$0"),
-        (-30.0, "−$30"),  # noqa: RUF001
-        (None, "unknown"),
-    ],
-)
-def test_cents_are_for_small_amounts(amount: float | None, words: str) -> None:
-    assert money.dollars(amount) == words
-
-
-@pytest.mark.parametrize(
     ("least", "most", "words"),
     [
         (0.0, 412.0, "+ $412 a month at most"),

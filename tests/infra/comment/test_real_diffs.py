@@ -11,12 +11,10 @@ from infra.comment import gitlab, markdown, text
 from infra.comment.formats import FORMATS, Options
 from infra.diff.environment_diff import diff
 from infra.diff.report import Report
-from tests.diffs.test_corpus import CASES, case_of, compared
+from tests.diffs.test_corpus import CASES, PROMISED, case_of, compared
 from tests.infra.diff.stacks import changed, snapshot, stack
 
 from .rendered import faults
-
-PROMISED = Path(__file__).parents[2] / "diffs" / "a-flag-a-machine-type-and-a-weight.yaml"
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

@@ -11,18 +11,11 @@ import grpc  # type: ignore[import-untyped]  # it has no types
 from google.protobuf import struct_pb2  # type: ignore[import-untyped]  # it has none either
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from tests.checkout import NOBODY
+
 PLUGIN = "pulumi-resource-kubernetes"
-_NOBODY = """\
-apiVersion: v1
-kind: Config
-clusters: [{name: nobody, cluster: {server: "https://127.0.0.1:9"}}]
-users: [{name: nobody, user: {token: none}}]
-contexts: [{name: nobody, context: {cluster: nobody, user: nobody}}]
-current-context: nobody
-"""
-"""A cluster where nobody answers: what replaces what is the provider's own knowledge."""
-_SETTINGS = {"kubeconfig": _NOBODY, "enableConfigMapMutable": "true", "enableSecretMutable": "true"}
-"""As infra/__main__.py makes the provider."""
+_SETTINGS = {"kubeconfig": NOBODY, "enableConfigMapMutable": "true", "enableSecretMutable": "true"}
+"""As infra/__main__.py makes the provider; what replaces what is its own knowledge, which needs no cluster."""
 
 
 class Answer(NamedTuple):

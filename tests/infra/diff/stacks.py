@@ -18,6 +18,8 @@ from infra.environments import load
 
 ROOT = Path(__file__).parents[3]
 TODAY = date(2026, 11, 21)
+STACKS = sorted((*ROOT.glob("stacks/Pulumi.*.yaml"), *ROOT.glob("tests/stacks/ok/*.yaml")))
+"""The files of the shipped environments, and of those that tests have."""
 
 
 @cache
@@ -64,13 +66,13 @@ def _around(values: Any, place: str) -> tuple[Any, Any]:
     return inside, int(last) if isinstance(inside, list) else last
 
 
-def snapshot(values: Mapping[str, Any], folder: Path, name: str, **options: Any) -> Snapshot:
-    """The snapshot of some values, read from a file as a person's are."""
+def snapshot(values: Mapping[str, Any], folder: Path, name: str, *, picture: bool = False, **options: Any) -> Snapshot:
+    """The snapshot of some values, read from a file as a person's are; drawn only when somebody looks at it."""
     folder.mkdir(exist_ok=True)
     path = folder / f"Pulumi.{name}.yaml"
     # JSON is YAML, and has no anchors that would tie together what is changed apart.
     path.write_text(json.dumps(values, indent=1), encoding="utf-8")
-    return snapshot_of(load(path, None), today=TODAY, picture=False, file=f"stacks/Pulumi.{name}.yaml", **options)
+    return snapshot_of(load(path, None), today=TODAY, picture=picture, file=f"stacks/Pulumi.{name}.yaml", **options)
 
 
 def sides(name: str, changes: Mapping[str, Any], folder: Path) -> tuple[Snapshot, Snapshot]:

@@ -1,3 +1,5 @@
+"""What a difference makes of a resource: replaced, restarted, rerouted, scaled or harmless."""
+
 from __future__ import annotations
 
 from dataclasses import replace

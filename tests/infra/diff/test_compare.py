@@ -1,3 +1,5 @@
+"""Two manifests differ where they mean something else, and nowhere else."""
+
 from __future__ import annotations
 
 from copy import deepcopy

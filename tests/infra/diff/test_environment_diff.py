@@ -1,3 +1,5 @@
+"""Two snapshots as one diff: changes, headlines, findings and cost."""
+
 from __future__ import annotations
 
 from copy import deepcopy

@@ -1,3 +1,5 @@
+"""Which findings are new, fixed and standing."""
+
 from __future__ import annotations
 
 from typing import Any

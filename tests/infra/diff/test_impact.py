@@ -1,3 +1,5 @@
+"""What users notice of a change: pods, minutes, shares of requests."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""A resource under another name is told as renamed, and only when nothing else differs."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""A snapshot survives being written, by older and newer code too."""
+
 from __future__ import annotations
 
 import json

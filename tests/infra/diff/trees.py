@@ -14,16 +14,15 @@ from components.catalog.object_fields import traits
 from infra.diff.from_plan import resources_of
 from infra.environments import load
 
-from .stacks import ROOT
+from .stacks import STACKS
 
 
 @cache
 def real_resources() -> tuple[tuple[str, dict[str, Any]], ...]:
     """The kinds and properties of every resource of the shipped environments and of those that tests have."""
-    paths = [*ROOT.glob("stacks/Pulumi.*.yaml"), *ROOT.glob("tests/stacks/ok/*.yaml")]
     return tuple(
         (one.kind, json.loads(json.dumps(one.properties)))
-        for path in sorted(paths)
+        for path in STACKS
         for one in resources_of(load(path, None).plan)
     )
 

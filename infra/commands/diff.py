@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..environments import UsageError
+from ..report import BAD_INPUT, FINDINGS, PROVED, Paint, complain, printable, say
+from ..today import utc_day
 from .arguments import Environments, Today
-from .environments import UsageError
-from .report import BAD_INPUT, FINDINGS, PROVED, Paint, complain, printable, say
 
 if TYPE_CHECKING:
-    from .diff.report import Report
+    from ..diff.report import Report
 
 Format = Literal["text", "markdown", "gitlab", "json", "sarif", "html"]
 _DRAWN = ("html", "json")
@@ -74,12 +74,12 @@ def diff(  # noqa: PLR0917 - typer calls it by name
     Exits with 0 when everything could be shown, changed or not; with 1 when HEAD has errors that BASE has not;
     with 2 for bad input, and when HEAD cannot be read: the rest is shown then too.
     """
-    from .comment.formats import FORMATS, Options  # noqa: PLC0415
-    from .comment.text import PLAIN  # noqa: PLC0415
-    from .diff import comparison  # noqa: PLC0415 - only this command needs what it needs
-    from .diff.sides import How  # noqa: PLC0415
+    from ..comment.formats import FORMATS, Options  # noqa: PLC0415
+    from ..comment.text import PLAIN  # noqa: PLC0415
+    from ..diff import comparison  # noqa: PLC0415 - only this command needs what it needs
+    from ..diff.sides import How  # noqa: PLC0415
 
-    how = How(today or datetime.now(tz=UTC).date(), picture=style in _DRAWN)
+    how = How(today or utc_day(), picture=style in _DRAWN)
     if live and preview:
         raise UsageError("give --live or --preview, not both")
     if head is not None and (live or preview):
@@ -117,9 +117,9 @@ def snapshot(environments: Environments = None, today: Today = None) -> int:
 
     Exits with 0 when all could be read, 2 when one could not; its errors are in the JSON.
     """
-    from .diff.serial import to_json  # noqa: PLC0415 - only this command
-    from .diff.sides import How, read_project  # noqa: PLC0415
+    from ..diff.serial import to_json  # noqa: PLC0415 - only this command
+    from ..diff.sides import How, read_project  # noqa: PLC0415
 
-    found = read_project(environments or [], How(today or datetime.now(tz=UTC).date()))
+    found = read_project(environments or [], How(today or utc_day()))
     say(json.dumps({"format": FORMAT, "environments": [to_json(one) for one in found]}, separators=(",", ":")))
     return BAD_INPUT if any(one.errors for one in found) else PROVED

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from infra.commands.diff import exit_code
 from infra.diff.report import EnvironmentDiff, Report
 from infra.diff.serial import from_json
-from infra.diff_commands import exit_code
 
-from .diff.repository import LOCAL, Repo
+from ..diff.repository import LOCAL, Repo
 
 INFRA = [sys.executable, "-c", "import sys; from infra.cli import main; sys.exit(main())"]
 MOVING = LOCAL.replace("@sha256:823b6f019cafbee8878dfdd0d4750eae4f81dfafb60dc1fbefb66794a59903c8", "").replace(

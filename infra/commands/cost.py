@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .arguments import Environments
-from .environments import PRICES, Loaded, UsageError, environment_paths, find_root, load, need_project
-from .report import BAD_INPUT, FINDINGS, PROVED, complain, counted, printable, say, status
-from .stackfile import StackError, load_project
+from ..environments import PRICES, Loaded, UsageError, find_root, load, need_project
+from ..report import BAD_INPUT, FINDINGS, PROVED, complain, printable, say, say_json, status
+from ..stackfile import StackError
+from ..words import counted
+from .arguments import Environments, chosen
 
 if TYPE_CHECKING:
     from components.catalog.prices import PriceRow
@@ -55,19 +55,17 @@ def cost(
     from components.catalog.prices import prices as catalog  # noqa: PLC0415 - only where it is told
     from components.cost.estimate import estimate  # noqa: PLC0415
 
-    from .cost_report import cost_lines, footer_lines  # noqa: PLC0415
-    from .price_file import read_prices  # noqa: PLC0415
+    from ..cost_report import cost_lines, footer_lines  # noqa: PLC0415
+    from ..price_file import read_prices  # noqa: PLC0415
 
-    if stack is not None and environments:
-        raise UsageError("give environments or --stack FILE, not both")
-    loaded, refused = _load(environments or [], stack)
+    loaded, refused = _load(environments, stack)
     own = catalog().overridden(read_prices(prices)) if prices else None
     made = []
     for one in loaded:
         with status(f"pricing {one.plan.environment}"):
             made.append(estimate(one.plan, table=own))
     if style == "json":
-        say(json.dumps({"environments": [one.as_json() for one in made]}, indent=2, ensure_ascii=False))
+        say_json({"environments": [one.as_json() for one in made]})
         return BAD_INPUT if refused else PROVED
     for one, priced in zip(loaded, made, strict=True):
         table = own or catalog().overridden(one.plan.limits.prices)
@@ -99,7 +97,7 @@ def list_prices(
     """
     from components.catalog.prices import prices as catalog  # noqa: PLC0415 - only where it is told
 
-    from .cost_report import price_lines  # noqa: PLC0415
+    from ..cost_report import price_lines  # noqa: PLC0415
 
     words = search or []
     if words[:1] == ["update"]:
@@ -110,7 +108,7 @@ def list_prices(
     wanted = " ".join(words).lower().split()
     found = [row for row in table.rows if all(word in _names(row) for word in wanted)]
     if style == "json":
-        say(json.dumps([asdict(row) for row in found], indent=2, ensure_ascii=False))
+        say_json([asdict(row) for row in found])
     elif found:
         for line in price_lines(found):
             say(printable(line))
@@ -129,7 +127,7 @@ def _names(row: PriceRow) -> str:
 
 
 def _update(words: list[str], source: Path | None, target: Path | None) -> int:
-    from .price_file import read_prices, write_prices  # noqa: PLC0415 - only where one is read
+    from ..price_file import read_prices, write_prices  # noqa: PLC0415 - only where one is read
 
     if words or source is None:
         raise UsageError("write `infra prices update --from FILE`")
@@ -149,21 +147,15 @@ def _beside_stacks() -> Path:
 
 def _own_prices() -> tuple[PriceRow, ...]:
     """The prices beside the stacks; none outside a project."""
-    from .price_file import read_prices  # noqa: PLC0415 - only where one is read
+    from ..price_file import read_prices  # noqa: PLC0415 - only where one is read
 
     path = _beside_stacks() if find_root() else None
     return read_prices(path) if path and path.is_file() else ()
 
 
-def _load(names: list[str], stack: Path | None) -> tuple[list[Loaded], bool]:
-    """The environments that can be read; what is wrong with the others is told."""
-    if stack is not None:
-        root = find_root()
-        project = load_project(root) if root else None
-        paths = {stack.name: stack}
-    else:
-        project = need_project()
-        paths = environment_paths(project, names)
+def _load(names: list[str] | None, stack: Path | None) -> tuple[list[Loaded], bool]:
+    """The environments that can be read, and whether others cannot; what is wrong with these is told."""
+    paths, project = chosen(names, stack)
     found, refused = [], False
     for name, path in paths.items():
         try:

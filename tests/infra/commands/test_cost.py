@@ -12,7 +12,7 @@ import pytest
 from infra import cli
 from infra.cost_report import WIDTH
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ROW = {
     "kind": "disk",
     "name": "filestore-zonal",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from ..report import FINDINGS, PROVED, printable, say, say_json
+from ..today import utc_day
 from .arguments import OneEnvironment, Today, one
-from .report import FINDINGS, PROVED, printable, say
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +43,7 @@ def docker(
     Prints the `docker run` line and a Compose file for the pod's container, as hardened as there.
     Credentials are taken from the shell: none is written.
     """
-    from .single_machine import forms, write_forms  # noqa: PLC0415 - only this command needs it
+    from ..single_machine import forms, write_forms  # noqa: PLC0415 - only this command needs it
 
     written = forms(one(environment), model, vendor=gpu, track=track, published=port)
     chosen = {name: text for name, text in written.items() if style is None or name.startswith(style)}
@@ -77,13 +76,13 @@ def migrate(
 
     Exits with 0 when the environment with the block is proved, 1 when it is not, 2 for bad input.
     """
-    from .migrate import as_json as change_as_json  # noqa: PLC0415 - only this command needs it
-    from .migrate import change, lines  # noqa: PLC0415
+    from ..migrate import as_json as change_as_json  # noqa: PLC0415 - only this command needs it
+    from ..migrate import change, lines  # noqa: PLC0415
 
-    day = today or datetime.now(tz=UTC).date()
+    day = today or utc_day()
     found = change(one(environment), model, to, replace=replace, today=day)
     if style == "json":
-        say(json.dumps(change_as_json(found), indent=2, ensure_ascii=False))
+        say_json(change_as_json(found))
     else:
         for line in lines(found, replace=replace):
             say(line)
