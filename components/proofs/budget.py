@@ -62,16 +62,21 @@ def budget_unknown(index: Index) -> Iterator[Fault]:
     What has no price is not counted as nothing: the environment is held to its ceiling by the rest, and nobody knows
     whether the whole is below it.
 
-    Fix: write the prices you pay into a table, and take it over with `infra prices update --from FILE`.
+    Fix: write the prices you pay into a table, and take it over with `infra prices update --from FILE`. What no row
+    can price, such as a storage class of your own, take off the ceiling.
     """
     made = _estimate(index)
     if made is not None and made.unknown:
+        lacks_a_row = any(line.unknown.startswith("no price of") for line in made.lines)
+        fix = "infra prices update --from FILE, with a row for it" if lacks_a_row else (
+            "look up what it costs, and lower policy.budget.monthly_usd by it"
+        )  # fmt: skip
         rest = "" if made.known.max is None else f"; the rest can cost {_usd(made.known.max)}"
         yield Fault(
             _CEILING,
             f"it is not known whether the environment stays below {_usd(made.ceiling_usd)} a month: "
             f"{listed(made.unknown, 2)}{rest}",
-            ("infra prices update --from FILE, with a row for it",),
+            (fix,),
         )
 
 

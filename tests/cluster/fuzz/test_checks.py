@@ -27,6 +27,8 @@ from .switches import without_rule
 
 _ENVIRONMENTS = 150
 _TRIES = 150
+_TURNS = 12
+"""How many environments one broken value is tried in."""
 _BEHIND = ("invalid-name", "invalid-label", "service-selects-nothing")
 """Rules that look at every name and label once more, whatever settings they come from."""
 _OF_ENGINES = {
@@ -103,7 +105,10 @@ def test_without_a_rule_they_disagree(rule: str, judge: Judge) -> None:
 
 
 def _broken(environments: list[dict[str, Any]], name: str, limit: str) -> Iterator[dict[str, Any]]:
-    """Environments with one limit broken at one place: each section's fields of the type in turn, each value once."""
+    """Environments with one limit broken at one place: each section's fields of the type in turn, each value once.
+
+    Then each value again elsewhere: that the API server sees a field can depend on what else is in the environment.
+    """
     chance = random.Random(name)  # noqa: S311 - the same order every time
     found: dict[tuple[str | int, str, str], dict[str, list[tuple[dict[str, Any], Fault]]]] = {}
     for values in environments:
@@ -115,9 +120,12 @@ def _broken(environments: list[dict[str, Any]], name: str, limit: str) -> Iterat
                         by_value.setdefault(repr(fault.value), []).append((values, fault))
     # Most fields of engines are arguments, which the API server does not look into.
     ordered = sorted(found, key=lambda field: field[1] in _OF_ENGINES)
-    fields = [[chance.choice(places) for places in found[field].values()] for field in ordered]
-    for row in zip_longest(*fields):
-        yield from (with_fault(*entry) for entry in row if entry is not None)
+    for places in (places for field in ordered for places in found[field].values()):
+        chance.shuffle(places)
+    for turn in range(_TURNS):
+        fields = [[places[turn] for places in found[field].values() if turn < len(places)] for field in ordered]
+        for row in zip_longest(*fields):
+            yield from (with_fault(*entry) for entry in row if entry is not None)
 
 
 @contextmanager

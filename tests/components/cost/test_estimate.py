@@ -366,8 +366,10 @@ MODEL = st.fixed_dictionaries(
 
 def possible(one: dict[str, Any]) -> dict[str, Any]:
     """A usage whose average is among the replicas of its model."""
-    average = min(max(one["usage"].get("average_replicas", 0.0), one["min"]), one["min"] + one["more"])
-    return one["usage"] | {"average_replicas": float(average)} if "average_replicas" in one["usage"] else one["usage"]
+    usage = dict(one["usage"])
+    if "average_replicas" in usage:
+        usage["average_replicas"] = float(min(max(usage["average_replicas"], one["min"]), one["min"] + one["more"]))
+    return usage
 
 
 def environment(pools: list[dict[str, Any]], models: list[dict[str, Any]]) -> Estimate:

@@ -52,6 +52,10 @@ def test_a_price_that_is_missing_is_told_and_the_rest_is_still_held_against_the_
     (unknown,) = found("budget-unknown", *settings, {"budget": {"monthly_usd": 900}})
     assert "what the storage class ceph makes" in unknown.message
     assert unknown.severity == "warning"
+    assert unknown.remedies == ("look up what it costs, and lower policy.budget.monthly_usd by it",)
+    edge = {"accelerator": "nvidia-h100-80gb", "machine_type": "a3-edgegpu-8g", "nodes": {"max": 1}}
+    (unknown,) = found("budget-unknown", {"e": edge}, {"llama": model("e")}, {"budget": {"monthly_usd": 900}})
+    assert unknown.remedies == ("infra prices update --from FILE, with a row for it",)
     (refused,) = found("over-budget", *settings, {"budget": {"monthly_usd": 700}})
     assert "what has no price left out" in refused.message
 
