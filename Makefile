@@ -44,8 +44,8 @@ crds: .venv/.dev ## Fetch the definitions of kinds that some tests need
 	@$(BIN)/python -m tests.cluster crds
 
 bench: .venv/.preview ## Time fleets of 10, 100 and 1,000 models; rows go to out/bench.json
-	@$(BIN)/python -m infra.bench
-	@$(BIN)/python -m infra.bench_diff
+	@$(BIN)/python -m tools.bench
+	@$(BIN)/python -m tools.bench_diff
 
 golden: .venv/.dev ## Write what tests compare with: renders, identities; look at them, and commit them
 	@$(STEP) 'rendering' env GOLDEN_UPDATE=1 $(BIN)/pytest tests/test_golden.py tests/contract/test_contract.py
@@ -55,10 +55,10 @@ schema: .venv/.preview ## Write stacks/schema.json, by which editors complete st
 
 docs: .venv/.dev schema ## Write what is generated: schema, components.md, the proofs' pages, README's picture and output
 	@$(BIN)/infra graph prod --output docs/images/prod.svg
-	@$(BIN)/python -m infra.components_doc
+	@$(BIN)/python -m tools.components_doc
 	@$(BIN)/python -m tests.components.proofs.test_pages
 	@$(BIN)/python -m tests.components.fit.page
-	@$(BIN)/python -m infra.readme
+	@$(BIN)/python -m tools.readme
 
 screenshot: .venv/.dev ## Photograph the page of a diff for the documentation (needs Chromium)
 	@$(BIN)/python -m tests.infra.comment.browser

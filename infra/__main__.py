@@ -12,17 +12,17 @@ import pulumi
 import pulumi_gcp as gcp
 import pulumi_kubernetes as kubernetes
 
-from components.errors import ConfigError, Problem
+from components.classes.component import Component
+from components.core.errors import ConfigError, Problem
+from components.core.plan import Plan
 from components.gpu.cluster import GkeClusterConfig, GkeExistingConfig, KubeconfigConfig, cluster_identifier
 from components.gpu.kubeconfig import gke_kubeconfig
-from components.plan import Plan
-from components.resources import Component
-from infra.environment import Environment, secret_keys
-from infra.kubeconfig import kubeconfig_file
-from infra.planning import planned
+from infra.plan.environment import Environment, secret_keys
+from infra.plan.kubeconfig import kubeconfig_file
+from infra.plan.planning import planned
 from infra.preflight import missing
-from infra.prove import prove_environment
-from infra.today import utc_day
+from infra.prove.prove import prove_environment
+from infra.terminal.today import utc_day
 
 NAMESPACE = "inference"
 

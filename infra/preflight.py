@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 from components.addons.addons import required_crds
 from components.catalog.charts import crds_of
 
-from .environment import Environment
+from .plan.environment import Environment
 
 SECONDS = 10
 """Longest wait for one answer: an API server that needs more will not carry a deployment either."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from infra.environments import load
-from infra.render import render
-from infra.stackfile import load_project, stack_paths
+from infra.plan.environments import load
+from infra.render.render import render
+from infra.stack.stackfile import load_project, stack_paths
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = {path.stem.removeprefix("Pulumi."): path for path in sorted((ROOT / "stacks").glob("Pulumi.*.yaml"))}

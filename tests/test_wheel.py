@@ -34,10 +34,10 @@ pulumi.runtime.set_mocks(Mocks(), preview=False)
 
 import inference_components
 from inference_components.gpu.node_pool import GpuNodePoolConfig, Nodes
-from inference_components.gpu.resources import GpuNodePool
+from inference_components.classes.gpu import GpuNodePool
 from inference_components.serving.config import ModelServerConfig
-from inference_components.serving.resources import ModelServer
-from inference_components.serving.tgi import TgiEngine
+from inference_components.classes.serving import ModelServer
+from inference_components.engines.tgi.config import TgiEngine
 
 
 @pulumi.runtime.test

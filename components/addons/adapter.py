@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from ..errors import ConfigError, Path, Problem
+from ..core.errors import ConfigError, Path, Problem
 from .addons import MetricsAdapterConfig
 
 RATE_WINDOW = "2m"

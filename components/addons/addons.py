@@ -7,8 +7,8 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from ..catalog.charts import charts_of, crds_of
-from ..config import Config
-from ..errors import MisfitError, Path, Problem
+from ..core.config import Config
+from ..core.errors import MisfitError, Path, Problem
 
 State = Literal["install", "present", "absent"]
 """`install` takes our pinned Helm chart, `present` expects somebody else's installation, `absent` does without."""

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..catalog.charts import ChartVersion, all_charts
-from ..errors import ConfigError, Path, Problem
-from ..manifest import without_none
-from ..plan import HELM_RELEASE, Item, Part
+from ..core.errors import ConfigError, Path, Problem
+from ..core.manifest import without_none
+from ..core.plan import HELM_RELEASE, Item, Part
 from .adapter import PodMetric, adapter_rules
 from .addons import AddonsConfig
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from ..errors import nearest
+from ..core.errors import nearest
 from .table import rows
 
 

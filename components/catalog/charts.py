@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from ..errors import ConfigError, Problem, did_you_mean
+from ..core.errors import ConfigError, Problem, did_you_mean
 from .table import rows
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from ..errors import nearest
-from ..quantity import GIB
+from ..core.errors import nearest
+from ..core.quantity import GIB
 from .accelerators import meant
 from .table import rows
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Literal, cast
 
-from ..errors import nearest
-from ..shape import Model
+from ..core.errors import nearest
+from ..core.shape import Model
 from .table import rows
 
 __all__ = ["Model", "find_model", "meant_model", "models", "search_models"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from ..quantity import GIB
+from ..core.quantity import GIB
 from .machines import LOCAL_SSD_GB, MachineType
 from .table import rows
 

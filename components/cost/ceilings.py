@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field
 
 from ..catalog.accelerators import accelerators, meant
-from ..config import Config, Size
-from ..errors import Problem
+from ..core.config import Config, Size
+from ..core.errors import Problem
 
 UsdPerMonth = Annotated[float, Field(strict=True, gt=0, le=1_000_000_000, allow_inf_nan=False)]
 """US dollars a month, above 0."""

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ..plan import Usage
+from ..core.plan import Usage
 from .line import whole_sum
 from .nodes import Group
 from .packing import Resources
 
 if TYPE_CHECKING:
-    from ..proofs.index import Index
-    from ..proofs.workload import Workload
+    from ..reading.index import Index
+    from ..reading.workload import Workload
 
 _ENDS = ("Job", "CronJob", "DaemonSet")
 """What ends by itself, and what runs on nodes that are there anyway."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..catalog.prices import HOURS, Prices, prices
 from ..catalog.zones import region_of
-from ..errors import dotted
-from ..plan import Part, Plan, Usage
+from ..core.errors import dotted
+from ..core.plan import Part, Plan, Usage
 from . import autopilot
 from .demand import Pods, demand, merged
 from .fleet import EXPECTED, LEAST, MOST, Fleet, Stock
@@ -27,7 +27,7 @@ from .services import control_plane_lines, load_balancer_lines
 from .volumes import volume_lines
 
 if TYPE_CHECKING:
-    from ..proofs.index import Index
+    from ..reading.index import Index
 
 _CLUSTER = "GkeCluster"
 """The part by which a plan tells that it is of Google's cloud, and where."""
@@ -120,7 +120,7 @@ def estimate(plan: Plan, *, table: Prices | None = None, index: Index | None = N
         table: the prices. Omitted: the catalog's, with the team's own in their place.
         index: the plan, looked up, where somebody has it already.
     """
-    from ..proofs.index import Index as Lookup  # noqa: PLC0415 - the proofs ask for estimates too
+    from ..reading.index import Index as Lookup  # noqa: PLC0415 - the proofs ask for estimates too
 
     index = index or Lookup(plan)
     table = table or (prices().overridden(plan.limits.prices) if plan.limits.prices else prices())

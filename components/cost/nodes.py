@@ -8,9 +8,9 @@ from typing import Any
 
 from ..catalog.accelerators import accelerators
 from ..catalog.machines import machine_types
-from ..errors import dotted
+from ..core.errors import dotted
+from ..core.plan import GPU, NodeShape, Plan
 from ..gpu.node_pool import NODE_POOL, pool_name
-from ..plan import GPU, NodeShape, Plan
 
 _MACHINE = "node.kubernetes.io/instance-type"
 _CLIENTS = "cloud.google.com/gke-max-shared-clients-per-gpu"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 
-from ..plan import GPU
+from ..core.plan import GPU
 
 Resources = Mapping[str, int]
 """Thousandths of each resource, as `proofs.scheduler` counts."""

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..catalog.prices import Prices
-from ..errors import dotted
+from ..core.errors import dotted
+from ..core.plan import Plan
 from ..gpu.cluster import CLUSTER
-from ..plan import Plan
 from .line import Line, Quantity
 from .machine_price import priced
 from .volumes import line_of
 
 if TYPE_CHECKING:
-    from ..proofs.index import Index
+    from ..reading.index import Index
 
 _INCLUDED = 5
 """Forwarding rules that cost as much as one (cloud.google.com/load-balancing/pricing)."""

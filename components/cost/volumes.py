@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..catalog.prices import Prices
 from ..catalog.table import rows
-from ..errors import dotted
-from ..plan import Part
-from ..quantity import gib, number
-from ..serving.hyperdisk_ml import DISK_TYPE, TYPE
+from ..core.errors import dotted
+from ..core.plan import Part
+from ..core.quantity import gib, number
+from ..weights.hyperdisk_ml import DISK_TYPE, TYPE
 from .line import Line, Quantity
 from .machine_price import Component, Cost, priced
 
 if TYPE_CHECKING:
-    from ..proofs.index import Index
-    from ..proofs.workload import Workload
+    from ..reading.index import Index
+    from ..reading.workload import Workload
 
 _NOTHING: Mapping[str, Any] = {}
 _MIB = 1024.0**2

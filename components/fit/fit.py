@@ -15,12 +15,15 @@ from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
 from ..catalog.quantization import Capability, Method, methods
 from ..catalog.table import rows
-from ..demand import Demand
-from . import sglang, tei, tgi, vllm
-from .budget import Budget
-from .kv_cache import held_tokens, request_bytes
-from .sharding import possible_shards, shard_misfit
-from .weights import format_of
+from ..core.demand import Demand
+from ..engines.sglang import memory as sglang
+from ..engines.tei import memory as tei
+from ..engines.tgi import memory as tgi
+from ..engines.vllm import memory as vllm
+from ..memory.budget import Budget
+from ..memory.kv_cache import held_tokens, request_bytes
+from ..memory.sharding import possible_shards, shard_misfit
+from ..memory.weights import format_of
 
 Verdict = Literal["fits", "marginal", "does not fit"]
 _BUDGETS: Mapping[str, Callable[[Model, Demand, GpuMemory, int], Budget]] = {

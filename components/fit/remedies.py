@@ -9,10 +9,10 @@ from ..catalog.accelerators import accelerators
 from ..catalog.engine_memory import fact
 from ..catalog.gpu_memory import GpuMemory, gpu_memory
 from ..catalog.prices import Price, hourly, smallest_machine
-from ..quantity import GIB
+from ..core.quantity import GIB
+from ..memory.kv_cache import held_tokens
+from ..memory.sharding import shard_misfit
 from .fit import Fit, fit, runnable_formats, shards_that_work, too_old
-from .kv_cache import held_tokens
-from .sharding import shard_misfit
 
 _FIELDS: Mapping[str, Mapping[str, str]] = {
     "tgi": {"quantization": "quantize", "tensor_parallel": "num_shard", "request_tokens": "max_total_tokens",

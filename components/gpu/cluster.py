@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from ..catalog.zones import is_zone, region_of
-from ..config import Cidr, Config, Flag, LabelKey, LabelValue, defaults, patterned
-from ..errors import MisfitError, Problem
-from ..manifest import without_none
-from ..plan import Item, ItemOutput, Part
+from ..core.config import Cidr, Config, Flag, LabelKey, LabelValue, defaults, patterned
+from ..core.errors import MisfitError, Problem
+from ..core.manifest import without_none
+from ..core.plan import Item, ItemOutput, Part
 from .node_pool import DiskSize, GpuNodePoolConfig, Nodes, Upgrade, Zone, pool_item
 
 CLUSTER = "gcp:container/cluster:Cluster"

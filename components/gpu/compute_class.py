@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ..config import Config, Count, DnsLabel, Flag
-from ..errors import ConfigError, MisfitError, Path, Problem, did_you_mean
-from ..manifest import metadata, object_item, without_none
-from ..plan import Part
+from ..core.config import Config, Count, DnsLabel, Flag
+from ..core.errors import ConfigError, MisfitError, Path, Problem, did_you_mean
+from ..core.manifest import metadata, object_item, without_none
+from ..core.plan import Part
 from .node_pool import (
     COMPUTE_CLASS_LABEL,
     DiskSize,

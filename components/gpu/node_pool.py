@@ -12,11 +12,11 @@ from pydantic import Field, model_validator
 
 from ..catalog.machines import MachineType, machine_types
 from ..catalog.zones import is_zone, zones_in_region
-from ..config import Config, Count, DnsLabel, Flag, LabelKey, LabelValue, Seconds, Size, defaults, patterned
-from ..errors import MisfitError
-from ..manifest import without_none
-from ..names import physical_name
-from ..plan import GPU, Item, Late, Part, Taint
+from ..core.config import Config, Count, DnsLabel, Flag, LabelKey, LabelValue, Seconds, Size, defaults, patterned
+from ..core.errors import MisfitError
+from ..core.manifest import without_none
+from ..core.names import physical_name
+from ..core.plan import GPU, Item, Late, Part, Taint
 from . import node_pool_rules as rules
 
 NODE_POOL = "gcp:container/nodePool:NodePool"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..catalog.accelerators import Accelerator, accelerators, meant
 from ..catalog.machines import LOCAL_SSD_GB, MachineType, accelerators_of_machines, machine_types, provisioning_limits
 from ..catalog.zones import ZONES_COMMAND, is_zone, lacks, region_of, regions_by_accelerator, zones_in_region
-from ..errors import Path, Problem, did_you_mean, nearest
+from ..core.errors import Path, Problem, did_you_mean, nearest
 
 if TYPE_CHECKING:
     from .node_pool import GpuNodePoolConfig

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..catalog.accelerators import accelerators
 from ..catalog.node_reservations import allocatable
 from ..catalog.zones import region_of
-from ..plan import GPU, NodeShape, Taint
+from ..core.plan import GPU, NodeShape, Taint
 from .node_pool import ACCELERATOR_LABEL, NODE_POOL_LABEL, SPOT_DRAIN_SECONDS, GpuNodePoolConfig, pool_name
 
 FAMILY_LABEL = "cloud.google.com/machine-family"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..plan import Taint
+from ..core.plan import Taint
 from .node_pool import ACCELERATOR_LABEL, COMPUTE_CLASS_LABEL, NODE_POOL_LABEL, GpuNodePoolConfig, pool_name
 from .node_shape import node_taints, provisioning_labels, sharing_labels
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
-from ..errors import Path, dotted
-from ..plan import GPU, NodeShape
-from .index import Index
+from ..core.errors import Path, dotted
+from ..core.plan import GPU, NodeShape
+from ..reading.index import Index
+from ..reading.workload import listed
 from .rule import Fault, rule
-from .workload import listed
 
 if TYPE_CHECKING:
     from ..cost.estimate import Estimate

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from typing import NamedTuple
 
-from ..errors import Path
-from ..plan import GPU, NodeShape
-from .index import Index
+from ..core.errors import Path
+from ..core.plan import GPU, NodeShape
+from ..reading.index import Index
+from ..reading.scheduler import Need, Verdict, amount_text, nodes_needed
+from ..reading.workload import Workload, listed, place
 from .rule import Fault, rule
-from .scheduler import Need, Verdict, amount_text, nodes_needed
-from .workload import Workload, listed, place
 
 least: Callable[[Workload], int] = attrgetter("least")
 """Counts the pods of a workload that always exist."""

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Any
 
+from ..core.plan import Item
 from ..gpu.node_pool import COMPUTE_CLASS_LABEL, NODE_POOL_LABEL, SPOT_DRAIN_SECONDS
-from ..plan import Item
-from .index import Index
+from ..reading.index import Index
+from ..reading.scheduler import selected_values
+from ..reading.workload import Workload, flags, listed, namespace_of, place
 from .rollout import SERVERS, share
 from .rule import Fault, rule
-from .scheduler import selected_values
-from .workload import Workload, flags, listed, namespace_of, place
 
 SCALE_DOWN_SECONDS = 600
 UPGRADE_SECONDS = 3600

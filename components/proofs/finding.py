@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..errors import Path, dotted
+from ..core.errors import Path, dotted
 
 Severity = Literal["error", "warning"]
 """An error is refused; a warning is told and let through."""

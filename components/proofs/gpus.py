@@ -9,12 +9,12 @@ from typing import Any
 
 from ..catalog.accelerators import accelerators
 from ..catalog.zones import ZONES_COMMAND, lacks, region_of, zones_by_accelerator, zones_in_region
+from ..core.plan import GPU, NodeShape
 from ..gpu.node_pool import ACCELERATOR_LABEL
-from ..plan import GPU, NodeShape
-from .index import Index
+from ..reading.index import Index
+from ..reading.scheduler import ZONE, choice, requests, selected_values, taint_misfits
+from ..reading.workload import Workload, flags, listed
 from .rule import Fault, rule
-from .scheduler import ZONE, choice, requests, selected_values, taint_misfits
-from .workload import Workload, flags, listed
 
 CAPABILITY = "inference/min-compute-capability"
 """Annotation of a pod: lowest CUDA compute capability its image is built for."""

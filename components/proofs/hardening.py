@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..catalog.hardening import needs_of
+from ..reading.index import Index
+from ..reading.workload import Workload, listed, namespace_of, place
 from ..tenancy.pod_security import ENFORCE, LEVELS, level_reached, violations
 from .images import name_of
-from .index import Index
 from .rule import Fault, rule
-from .workload import Workload, listed, namespace_of, place
 
 _HOST = {"hostNetwork": "the node's network", "hostPID": "the node's processes", "hostIPC": "the node's shared memory"}
 _BOTH = {"Ingress", "Egress"}

@@ -9,11 +9,11 @@ from typing import Any
 
 from ..catalog.images import image as reference
 from ..catalog.table import rows
-from ..config import is_commit
-from ..errors import looks_secret, names_secret
-from .index import Index
+from ..core.config import is_commit
+from ..core.errors import looks_secret, names_secret
+from ..reading.index import Index
+from ..reading.workload import MODEL, Workload, place
 from .rule import Fault, rule
-from .workload import MODEL, Workload, place
 
 REVISION = "inference/model-revision"
 _MOVING = re.compile(

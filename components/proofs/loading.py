@@ -8,18 +8,18 @@ from typing import Any
 
 from ..catalog.loading import attaches_hyperdisk_ml, hyperdisk_ml_families
 from ..catalog.models import find_model
-from ..fit.weights import checkpoint_bytes
-from ..plan import NodeShape
-from ..quantity import number
-from ..serving.cache import VOLUME
+from ..core.plan import NodeShape
+from ..core.quantity import number
+from ..memory.weights import checkpoint_bytes
+from ..reading.index import Index
+from ..reading.scheduler import taint_misfits
+from ..reading.workload import MODEL, Workload, listed, namespace_of
 from ..serving.cold_start import ColdStart, Source, cold_start, duration
-from ..serving.gcs_fuse import DRIVER as GCS_FUSE
-from ..serving.hyperdisk_ml import DISK_TYPE, TYPE
+from ..weights.cache import VOLUME
+from ..weights.gcs_fuse import DRIVER as GCS_FUSE
+from ..weights.hyperdisk_ml import DISK_TYPE, TYPE
 from .images import name_of
-from .index import Index
 from .rule import Fault, rule
-from .scheduler import taint_misfits
-from .workload import MODEL, Workload, listed, namespace_of
 
 _MIB = 2**20
 _NOTHING: Mapping[str, Any] = {}

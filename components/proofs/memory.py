@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 from ..catalog.gpu_memory import GpuMemory, gpu_memory
 from ..catalog.models import Model, find_model, meant_model
-from ..demand import Demand
+from ..core.demand import Demand
+from ..core.plan import GPU, NodeShape
+from ..core.quantity import GIB
 from ..fit.fit import Fit, NoFitError, fit, shards_that_work
 from ..fit.remedies import remedies
 from ..gpu.node_pool import ACCELERATOR_LABEL
-from ..plan import GPU, NodeShape
-from ..quantity import GIB
-from .index import Index
+from ..reading.index import Index
+from ..reading.scheduler import requests, selected_values
+from ..reading.workload import Workload, listed
 from .rule import Fault, rule
-from .scheduler import requests, selected_values
-from .workload import Workload, listed
 
 _PARTITION_LABEL = "cloud.google.com/gke-gpu-partition-size"
 _CLIENTS_LABEL = "cloud.google.com/gke-max-shared-clients-per-gpu"

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..catalog.charts import all_charts
-from ..errors import Path, shown
+from ..core.errors import Path, shown
+from ..core.names import LIMIT
+from ..core.plan import Item, Part
 from ..monitoring.scrape import MANAGED_NAMESPACE
-from ..names import LIMIT
-from ..plan import Item, Part
-from .index import CHARTS, Entry, Index
+from ..reading.index import CHARTS, Entry, Index
+from ..reading.workload import place
 from .rule import Fault, rule
-from .workload import place
 
 _GIVEN = frozenset({
     "default", "kube-system", "kube-public", "kube-node-lease", MANAGED_NAMESPACE, "gke-managed-system", "gmp-public",
@@ -259,7 +259,7 @@ def _is_same(first: Entry, second: Entry) -> bool:
 
 
 def _file(entry: Entry) -> str:
-    """Where an item is rendered, as infra/render.py lays trees out."""
+    """Where an item is rendered, as infra/render/render.py lays trees out."""
     name = f"{entry.name}.yaml" if entry.folder == CHARTS else f"{entry.kind.lower()}-{entry.name}.yaml"
     namespace = f"/{entry.namespace or _CLUSTER_FOLDER}" if entry.is_object else ""
     return f"{entry.folder}{namespace}/{name}"

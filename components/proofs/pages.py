@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 
-from ..errors import dotted
+from ..core.errors import dotted
 from .finding import Finding
 from .rule import Rule
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Any
 
-from ..plan import GPU
-from ..quantity import number
-from .index import Index
+from ..core.plan import GPU
+from ..core.quantity import number
+from ..reading.index import Index
+from ..reading.scheduler import amount_text, requests
+from ..reading.workload import listed, place
 from .rule import Fault, rule
-from .scheduler import amount_text, requests
-from .workload import listed, place
 
 _FIELDS = {f"requests.{GPU}": "gpus", "requests.cpu": "cpu", "requests.memory": "memory", "requests.storage": "storage"}
 """What our own quotas count, by the setting that says it; `pods` is called alike."""

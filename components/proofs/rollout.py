@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from math import ceil, floor
 from typing import Any, NamedTuple
 
-from ..quantity import GIB, number
+from ..core.quantity import GIB, number
+from ..reading.index import Index
+from ..reading.scheduler import Need, nodes_needed, requests
+from ..reading.workload import Workload, namespace_of
 from .capacity import crowds, demand, least, most, noun
-from .index import Index
 from .rule import Fault, rule
-from .scheduler import Need, nodes_needed, requests
-from .workload import Workload, namespace_of
 
 _Asked = tuple[tuple[str, int], ...]
 """What a pod asks for, to count equal pods by."""

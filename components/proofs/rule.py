@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ..errors import Path
+from ..core.errors import Path
+from ..reading.index import Index
 from .finding import Finding, Severity
-from .index import Index
 
 Proof = Literal["memory fit", "scheduling", "loading", "rollout", "traffic", "names", "hardening", "budget"]
 """The groups of rules."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from ..plan import Plan
+from ..core.plan import Plan
+from ..reading.index import Index
 from . import (
     budget,
     capacity,
@@ -24,7 +25,6 @@ from . import (
     volumes,
 )
 from .finding import Finding
-from .index import Index
 from .rule import Rule
 
 _MODULES = (

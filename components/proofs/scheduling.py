@@ -8,14 +8,12 @@ from functools import cache
 
 from ..catalog.machines import machine_types
 from ..catalog.node_reservations import allocatable
-from ..errors import Path, dotted
+from ..core.errors import Path, dotted
+from ..core.plan import GPU, NodeShape
 from ..gpu.node_pool import ACCELERATOR_LABEL
 from ..gpu.node_shape import FAMILY_LABEL
-from ..plan import GPU, NodeShape
-from . import gpus
-from .index import Index
-from .rule import Fault, rule
-from .scheduler import (
+from ..reading.index import Index
+from ..reading.scheduler import (
     Resources,
     Verdict,
     amount_text,
@@ -26,7 +24,9 @@ from .scheduler import (
     shortages,
     taint_misfits,
 )
-from .workload import listed
+from ..reading.workload import listed
+from . import gpus
+from .rule import Fault, rule
 
 _FIELDS: Mapping[str, Path] = {
     "cpu": ("resources", "cpu"),

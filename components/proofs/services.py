@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .index import Index
+from ..reading.index import Index
+from ..reading.workload import listed, namespace_of, pairs, place
 from .rule import Fault, rule
-from .workload import listed, namespace_of, pairs, place
 
 
 @rule("service-selects-nothing", "traffic", "error")

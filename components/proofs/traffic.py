@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..errors import Path, did_you_mean, nearest
-from ..plan import Item, Part
-from .index import Index
+from ..core.errors import Path, did_you_mean, nearest
+from ..core.plan import Item, Part
+from ..reading.index import Index
+from ..reading.workload import Workload, has_labels, listed, namespace_of, pairs, place
 from .rule import Fault, rule
-from .workload import Workload, has_labels, listed, namespace_of, pairs, place
 
 _CLUSTER = ".svc.cluster.local"
 _WHOLE = 100

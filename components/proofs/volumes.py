@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..plan import NodeShape
-from ..serving.cache import CLAIM_MODE, VOLUME
-from .index import Index
+from ..core.plan import NodeShape
+from ..reading.index import Index
+from ..reading.workload import Workload, listed, namespace_of
+from ..weights.cache import CLAIM_MODE, VOLUME
 from .rollout import IN_PLACE, step
 from .rule import Fault, rule
-from .workload import Workload, listed, namespace_of
 
 _HOST = "kubernetes.io/hostname"
 

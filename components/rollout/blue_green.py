@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..config import Config, defaults
-from ..plan import Part
+from ..core.config import Config, defaults
+from ..core.plan import Part
 from ..serving.config import ModelServerConfig
 from ..serving.model_server import Track, assemble
 from ..serving.site import Site

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..config import Config, Percent
-from ..errors import ConfigError, Problem
-from ..plan import Part
+from ..core.config import Config, Percent
+from ..core.errors import ConfigError, Problem
+from ..core.plan import Part
 from ..serving.config import ModelServerConfig
 from ..serving.model_server import Track, assemble
 from ..serving.site import Site

@@ -8,9 +8,9 @@ from typing import Annotated, Literal, cast
 from pydantic import Field
 
 from ..addons.adapter import PodMetric
-from ..config import Config, defaults
+from ..core.config import Config, defaults
+from ..core.plan import Part
 from ..monitoring.scrape import ScrapeTarget
-from ..plan import Part
 from ..serving.config import ModelServerConfig
 from ..serving.leader_worker_set import LEADER
 from ..serving.model_server import model_server

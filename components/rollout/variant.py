@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ..config import Config, Count, EnvName, HubId, Revision
-from ..errors import ConfigError, Path, moved
+from ..core.config import Config, Count, EnvName, HubId, Revision
+from ..core.errors import ConfigError, Path, moved
+from ..engines.registry import EngineConfig
 from ..scaling.autoscaler import AutoscalingConfig
 from ..serving.config import ModelServerConfig, ResourcesConfig
-from ..serving.engines import EngineConfig
 
 
 class Variant(Config):

@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 
 from ..addons.adapter import hpa_metric_name
 from ..addons.addons import MetricsAdapterConfig
-from ..config import Config, Count, Number, Percent, Seconds, Size, patterned
-from ..errors import ConfigError, MisfitError, Problem, did_you_mean
-from ..manifest import Shared, metadata, object_item, without_none
-from ..plan import Item, Part
+from ..core.config import Config, Count, Number, Percent, Seconds, Size, patterned
+from ..core.errors import ConfigError, MisfitError, Problem, did_you_mean
+from ..core.manifest import Shared, metadata, object_item, without_none
+from ..core.plan import Item, Part
 
 Target = Annotated[Number, Field(ge=0.001)]
 """Kubernetes counts in thousandths; less would be zero."""

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
-from ..config import (
+from ..core.config import (
     Bytes,
     Config,
     Count,
@@ -26,20 +26,20 @@ from ..config import (
     is_commit,
     patterned,
 )
-from ..cost.usage import UsageConfig
-from ..errors import PLAINTEXT_ADVICE, MisfitError, Problem, states_secret
-from ..fit.architecture import ArchitectureConfig
-from ..quantity import number
+from ..core.errors import PLAINTEXT_ADVICE, MisfitError, Problem, states_secret
+from ..core.quantity import number
+from ..engines.engine import SpansNodes
+from ..engines.flags import variables_misfits
+from ..engines.registry import EngineConfig
+from ..memory.architecture import ArchitectureConfig
 from ..scaling.autoscaler import AutoscalingConfig
 from ..traffic.service import ServiceConfig
-from . import cache as caches
-from .cache import CacheConfig, Claim, NodeDisk
-from .download import HUB_CACHE_VARIABLES
-from .engine import SpansNodes
-from .engines import EngineConfig
-from .flags import variables_misfits
-from .hub_token import SecretKeyName, TokenConfig
+from ..weights import cache as caches
+from ..weights.cache import CacheConfig, Claim, NodeDisk
+from ..weights.download import HUB_CACHE_VARIABLES
+from ..weights.hub_token import SecretKeyName, TokenConfig
 from .network_policy import NetworkConfig
+from .usage import UsageConfig
 
 GoogleAccount = Annotated[
     str,

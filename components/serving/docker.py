@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..catalog.image_tools import http_tool
-from ..errors import MisfitError
-from ..manifest import without_none
-from ..quantity import number
+from ..core.errors import MisfitError
+from ..core.manifest import without_none
+from ..core.quantity import number
+from ..engines.engine import Launch
 from .config import ModelServerConfig
-from .engine import Launch
 from .pod import STOP_SECONDS, security_of, shared_memory_of, variables
 
 Vendor = Literal["nvidia", "amd"]

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import MisfitError
-from ..manifest import metadata, without_none
-from ..names import physical_name
+from ..core.errors import MisfitError
+from ..core.manifest import metadata, without_none
+from ..core.names import physical_name
+from ..engines.engine import Launch
+from ..weights.hub_token import TokenParts
 from .config import ROLE_LABEL, ModelServerConfig
-from .engine import Launch
-from .hub_token import TokenParts
 from .pod import pod_template
 from .site import Site
 

@@ -13,11 +13,11 @@ from typing import Any, cast, get_args
 from ..catalog import metrics
 from ..catalog.engine_flags import Equivalent, conversion_of, equivalents, name_of, word_on
 from ..catalog.engine_routes import routes_of
-from ..config import Config
-from ..errors import ConfigError, MisfitError, did_you_mean
+from ..core.config import Config
+from ..core.errors import ConfigError, MisfitError, did_you_mean
+from ..engines.engine import Launch
+from ..engines.registry import EngineConfig
 from .config import ModelServerConfig
-from .engine import Launch
-from .engines import EngineConfig
 
 TARGETS = ("tgi", "vllm", "sglang")
 """Engines that generate text and whose flags are typed: one can take another's place."""

@@ -7,20 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..demand import Demand
-from ..errors import ConfigError, MisfitError, Path, Problem, moved
-from ..manifest import metadata, object_item, without_none
+from ..core.demand import Demand
+from ..core.errors import ConfigError, MisfitError, Path, Problem, moved
+from ..core.manifest import metadata, object_item, without_none
+from ..core.names import physical_name
+from ..core.plan import Item, Part
+from ..engines.engine import Launch
 from ..monitoring.scrape import scrape_item, scraper_namespace
-from ..names import physical_name
-from ..plan import Item, Part
 from ..scaling.autoscaler import autoscaler_item
 from ..traffic.service import service_host, service_item, service_url
-from . import cache
-from .cache import Claim, ExistingClaim, claim_items
+from ..weights import cache
+from ..weights.cache import Claim, ExistingClaim, claim_items
+from ..weights.download import Download, surroundings
+from ..weights.hub_token import TokenParts, token_parts
 from .config import ModelServerConfig
-from .download import Download, surroundings
-from .engine import Launch
-from .hub_token import TokenParts, token_parts
 from .leader_worker_set import LEADER, group_name, leader_worker_set, refuse_too_few_places
 from .network_policy import network_policy_item
 from .pod import gpus_of, pod_template

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ..config import Cidr, Config, DnsLabel, Flag, Port
-from ..manifest import Shared, metadata, object_item
-from ..plan import Item
+from ..core.config import Cidr, Config, DnsLabel, Flag, Port
+from ..core.manifest import Shared, metadata, object_item
+from ..core.plan import Item
 from ..tenancy.network import dns_egress, in_namespaces
 
 _PRIVATE = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]

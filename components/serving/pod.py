@@ -8,15 +8,15 @@ from functools import lru_cache
 from math import ceil, floor
 from typing import Any
 
-from ..errors import MisfitError, Problem
-from ..manifest import Shared, without_none
-from ..plan import GPU, NodeShape
-from ..quantity import GIB, number
-from . import cache
-from .cache import ExistingClaim, NodeDisk
+from ..core.errors import MisfitError, Problem
+from ..core.manifest import Shared, without_none
+from ..core.plan import GPU, NodeShape
+from ..core.quantity import GIB, number
+from ..engines.engine import Launch, Security, pod_security
+from ..weights import cache
+from ..weights.cache import ExistingClaim, NodeDisk
+from ..weights.hub_token import TokenParts
 from .config import ModelServerConfig
-from .engine import Launch, Security, pod_security
-from .hub_token import TokenParts
 
 _NODE_SHARE = 0.75
 """Share of a node that one replica asks for by default; the rest is for agents the cluster adds to every node."""

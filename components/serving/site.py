@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..addons.addons import MetricsAdapterConfig
+from ..core.plan import NodeShape
 from ..monitoring.scrape import PrometheusConfig
-from ..plan import NodeShape
 
 
 @dataclass(frozen=True, slots=True)

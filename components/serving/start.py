@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..config import is_commit
-from ..errors import MisfitError
-from . import cache
+from ..core.config import is_commit
+from ..core.errors import MisfitError
+from ..engines.engine import Launch, SpansNodes
+from ..engines.registry import EngineConfig
+from ..engines.sglang.config import SglangEngine
+from ..engines.tei.config import TeiEngine
+from ..engines.vllm.config import VllmEngine
+from ..weights import cache
+from ..weights.download import cached
 from .config import ModelServerConfig
-from .download import cached
-from .engine import Launch, SpansNodes
-from .engines import EngineConfig
 from .pod import gpus_of
-from .sglang import SglangEngine
 from .site import Site
-from .tei import TeiEngine
-from .vllm import VllmEngine
 
 
 def started(config: ModelServerConfig, site: Site) -> tuple[Launch, ...]:

@@ -7,10 +7,10 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from ..config import Bytes, Config, Cpu, Flag, LabelKey, LabelValue, Size
-from ..errors import ConfigError, MisfitError, Path, Problem
-from ..manifest import metadata, object_item
-from ..plan import GPU, Item, Part
+from ..core.config import Bytes, Config, Cpu, Flag, LabelKey, LabelValue, Size
+from ..core.errors import ConfigError, MisfitError, Path, Problem
+from ..core.manifest import metadata, object_item
+from ..core.plan import GPU, Item, Part
 from .network import dns_egress
 from .pod_security import LABEL_PREFIX, Level
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from ..manifest import Shared
+from ..core.manifest import Shared
 
 NODE_LOCAL_DNS = "169.254.20.10/32"
 """NodeLocal DNSCache: default on GKE Standard since 1.34.1-gke.3720000, always on Autopilot."""

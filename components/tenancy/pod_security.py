@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from ..manifest import pod_templates
-from ..plan import Part
+from ..core.manifest import pod_templates
+from ..core.plan import Part
 
 Level = Literal["privileged", "baseline", "restricted"]
 """The levels of the Pod Security Standards, weakest first."""

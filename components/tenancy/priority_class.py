@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ..config import Config
-from ..errors import ConfigError, Path, Problem
-from ..manifest import metadata, object_item
-from ..plan import Part
+from ..core.config import Config
+from ..core.errors import ConfigError, Path, Problem
+from ..core.manifest import metadata, object_item
+from ..core.plan import Part
 
 MAX_VALUE = 1_000_000_000
 """Above it are only Kubernetes' own classes (k8s.io/kubernetes pkg/apis/scheduling/types.go,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ..config import Cidr, Config, Flag, Port
-from ..manifest import metadata, object_item, without_none
-from ..plan import Item
+from ..core.config import Cidr, Config, Flag, Port
+from ..core.manifest import metadata, object_item, without_none
+from ..core.plan import Item
 
 
 class ServiceConfig(Config):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from ..config import (
+from ..core.config import (
     Config,
     Count,
     DnsLabel,
@@ -20,10 +20,10 @@ from ..config import (
     defaults,
     patterned,
 )
-from ..errors import MisfitError, Problem
-from ..manifest import metadata, object_item, without_none
-from ..names import physical_name
-from ..plan import Part
+from ..core.errors import MisfitError, Problem
+from ..core.manifest import metadata, object_item, without_none
+from ..core.names import physical_name
+from ..core.plan import Part
 
 API = "networking.istio.io/v1"
 """The CRDs of istio.io/api v1.31.1 serve and store it, and still serve the v1beta1 of older examples."""

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from ..environments import UsageError
-from ..report import BAD_INPUT, PROVED, ClosedPipeError, complain, printable, say
-from ..stackfile import StackError
+from ..plan.environments import UsageError
+from ..stack.stackfile import StackError
+from ..terminal.terminal import BAD_INPUT, PROVED, ClosedPipeError, complain, printable, say
 from . import catalog, check, cost, diff, files, serving
 
 __all__ = ["ClosedPipeError", "app", "run"]

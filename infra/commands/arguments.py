@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from ..environments import Loaded, UsageError, environment_paths, find_root, load, need_project
-from ..report import status
-from ..stackfile import Project, load_project
+from ..plan.environments import Loaded, UsageError, environment_paths, find_root, load, need_project
+from ..stack.stackfile import Project, load_project
+from ..terminal.terminal import status
 
 
 def _day(text: str) -> date:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ..report import FINDINGS, PROVED, complain, printable, say, say_json
+from ..terminal.terminal import FINDINGS, PROVED, complain, printable, say, say_json
 
 Search = Annotated[list[str] | None, typer.Argument(metavar="SEARCH", help="Words in the name. Omitted: all.")]
 ListStyle = Annotated[Literal["table", "json"], typer.Option("--format", help="A table, or JSON with sources.")]
@@ -52,7 +52,7 @@ def fit_model(
 
     Exits with 0 when it fits, even if only just, 1 when it does not, 2 when the question has a mistake.
     """
-    from .. import fit as fitting  # noqa: PLC0415 - only this command asks
+    from . import fit as fitting  # noqa: PLC0415 - only this command asks
 
     made = fitting.answer(
         model,
@@ -79,7 +79,7 @@ def fit_model(
 
 def list_models(search: Search = None, style: ListStyle = "table") -> int:
     """List the models whose memory is known."""
-    from .. import lists  # noqa: PLC0415 - only the two lists
+    from . import lists  # noqa: PLC0415 - only the two lists
 
     found = lists.find_models(" ".join(search or []))
     return _listed(search, lists.models_json(found) if style == "json" else lists.model_lines(found), len(found))
@@ -87,7 +87,7 @@ def list_models(search: Search = None, style: ListStyle = "table") -> int:
 
 def list_gpus(search: Search = None, style: ListStyle = "table") -> int:
     """List GPUs with their memory as CUDA reports it."""
-    from .. import lists  # noqa: PLC0415 - only the two lists
+    from . import lists  # noqa: PLC0415 - only the two lists
 
     found = lists.find_gpus(" ".join(search or []))
     return _listed(search, lists.gpus_json(found) if style == "json" else lists.gpu_lines(found), len(found))

@@ -10,25 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..environments import environment_paths, load, need_project
-from ..report import (
-    PROVED,
-    Checked,
-    Paint,
-    as_json,
-    complain,
-    ending_lines,
-    finding_lines,
-    printable,
-    problem_lines,
-    say,
-    say_json,
-    status,
-    table,
-    worst,
-)
-from ..stackfile import Project, StackError
-from ..today import utc_day
+from ..plan.environments import environment_paths, load, need_project
+from ..prove.checked import Checked, as_json, ending_lines, finding_lines, problem_lines, table, worst
+from ..stack.stackfile import Project, StackError
+from ..terminal.terminal import PROVED, Paint, complain, printable, say, say_json, status
+from ..terminal.today import utc_day
 from .arguments import Environments, Today, chosen
 
 if TYPE_CHECKING:
@@ -61,7 +47,7 @@ def check(
     paths, project = chosen(environments, stack)
     checks = [_check(name, path, project, today) for name, path in paths.items()]
     if style == "json":
-        from ..footprint import footprints, footprints_json  # noqa: PLC0415 - only where it is told
+        from ..prove.footprint import footprints, footprints_json  # noqa: PLC0415 - only where it is told
 
         told = [
             as_json(one) | {"footprints": footprints_json(footprints(one.index)) if one.index else []} for one in checks
@@ -96,7 +82,7 @@ def preview(
 
     What `make preview` runs: environments that are proved are rendered to out/ENV.
     """
-    from ..cost_report import short_band  # noqa: PLC0415 - other commands that prove price nothing
+    from .cost_report import short_band  # noqa: PLC0415 - other commands that prove price nothing
 
     project = need_project()
     folder = output or project.path.parent / "out"
@@ -124,9 +110,9 @@ def preview(
 
 
 def _check(name: str, path: Path, project: Project | None, today: date | None) -> Checked:
-    from components.proofs.index import Index  # noqa: PLC0415 - other commands do without the proofs
+    from components.reading.index import Index  # noqa: PLC0415 - other commands do without the proofs
 
-    from ..prove import prove_environment  # noqa: PLC0415
+    from ..prove.prove import prove_environment  # noqa: PLC0415
 
     try:
         with status(f"reading {name}"):
@@ -142,7 +128,7 @@ def _check(name: str, path: Path, project: Project | None, today: date | None) -
 
 def _render(checks: Sequence[Checked], folder: Path) -> dict[str, Path]:
     """Render what is proved; where each tree is, by environment."""
-    from ..render import render  # noqa: PLC0415 - only the commands that write
+    from ..render.render import render  # noqa: PLC0415 - only the commands that write
 
     rendered: dict[str, Path] = {}
     for checked in checks:
@@ -176,7 +162,7 @@ def _print_problems(checks: Sequence[Checked], *, short: bool) -> None:
 
 
 def _say_footprints(checks: Sequence[Checked]) -> None:
-    from ..footprint import footprint_lines, footprints  # noqa: PLC0415 - only where it is told
+    from ..prove.footprint import footprint_lines, footprints  # noqa: PLC0415 - only where it is told
 
     for checked in checks:
         for line in footprint_lines(checked.name, footprints(checked.index)) if checked.index else ():

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..environments import PRICES, Loaded, UsageError, find_root, load, need_project
-from ..report import BAD_INPUT, FINDINGS, PROVED, complain, printable, say, say_json, status
-from ..stackfile import StackError
-from ..words import counted
+from ..plan.environments import PRICES, Loaded, UsageError, find_root, load, need_project
+from ..stack.stackfile import StackError
+from ..terminal.terminal import BAD_INPUT, FINDINGS, PROVED, complain, printable, say, say_json, status
+from ..terminal.words import counted
 from .arguments import Environments, chosen
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def cost(
     from components.catalog.prices import prices as catalog  # noqa: PLC0415 - only where it is told
     from components.cost.estimate import estimate  # noqa: PLC0415
 
-    from ..cost_report import cost_lines, footer_lines  # noqa: PLC0415
-    from ..price_file import read_prices  # noqa: PLC0415
+    from ..stack.price_file import read_prices  # noqa: PLC0415
+    from .cost_report import cost_lines, footer_lines  # noqa: PLC0415
 
     loaded, refused = _load(environments, stack)
     own = catalog().overridden(read_prices(prices)) if prices else None
@@ -97,7 +97,7 @@ def list_prices(
     """
     from components.catalog.prices import prices as catalog  # noqa: PLC0415 - only where it is told
 
-    from ..cost_report import price_lines  # noqa: PLC0415
+    from .cost_report import price_lines  # noqa: PLC0415
 
     words = search or []
     if words[:1] == ["update"]:
@@ -127,7 +127,7 @@ def _names(row: PriceRow) -> str:
 
 
 def _update(words: list[str], source: Path | None, target: Path | None) -> int:
-    from ..price_file import read_prices, write_prices  # noqa: PLC0415 - only where one is read
+    from ..stack.price_file import read_prices, write_prices  # noqa: PLC0415 - only where one is read
 
     if words or source is None:
         raise UsageError("write `infra prices update --from FILE`")
@@ -147,7 +147,7 @@ def _beside_stacks() -> Path:
 
 def _own_prices() -> tuple[PriceRow, ...]:
     """The prices beside the stacks; none outside a project."""
-    from ..price_file import read_prices  # noqa: PLC0415 - only where one is read
+    from ..stack.price_file import read_prices  # noqa: PLC0415 - only where one is read
 
     path = _beside_stacks() if find_root() else None
     return read_prices(path) if path and path.is_file() else ()

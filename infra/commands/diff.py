@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..environments import UsageError
-from ..report import BAD_INPUT, FINDINGS, PROVED, Paint, complain, printable, say
-from ..today import utc_day
+from ..plan.environments import UsageError
+from ..terminal.terminal import BAD_INPUT, FINDINGS, PROVED, Paint, complain, printable, say
+from ..terminal.today import utc_day
 from .arguments import Environments, Today
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def diff(  # noqa: PLR0917 - typer calls it by name
     from ..comment.formats import FORMATS, Options  # noqa: PLC0415
     from ..comment.text import PLAIN  # noqa: PLC0415
     from ..diff import comparison  # noqa: PLC0415 - only this command needs what it needs
-    from ..diff.sides import How  # noqa: PLC0415
+    from ..diff.revisions.sides import How  # noqa: PLC0415
 
     forms = list(dict.fromkeys(styles or [Format.TEXT]))
     if len(forms) > 1 and output is None:
@@ -159,8 +159,8 @@ def snapshot(environments: Environments = None, today: Today = None) -> int:
 
     Exits with 0 when all could be read, 2 when one could not; its errors are in the JSON.
     """
-    from ..diff.serial import to_json  # noqa: PLC0415 - only this command
-    from ..diff.sides import How, read_project  # noqa: PLC0415
+    from ..diff.revisions.sides import How, read_project  # noqa: PLC0415
+    from ..diff.snapshots.serial import to_json  # noqa: PLC0415 - only this command
 
     found = read_project(environments or [], How(today or utc_day()))
     say(json.dumps({"format": FORMAT, "environments": [to_json(one) for one in found]}, separators=(",", ":")))

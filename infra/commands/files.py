@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..environments import need_project
-from ..report import FINDINGS, PROVED, complain, printable, say
-from ..words import bytes_in_words, counted
+from ..plan.environments import need_project
+from ..terminal.terminal import FINDINGS, PROVED, complain, printable, say
+from ..terminal.words import bytes_in_words, counted
 from .arguments import OneEnvironment, one
 
 
@@ -31,7 +31,7 @@ def render(
     Kubernetes objects as the cluster gets them, cloud resources and charts for reading.
     The same plan gives the same bytes. A folder that holds anything else than a rendered tree is left alone.
     """
-    from ..render import render as write  # noqa: PLC0415 - only this command writes
+    from ..render.render import render as write  # noqa: PLC0415 - only this command writes
 
     loaded = one(environment)
     result = write(loaded.plan, output)
@@ -54,8 +54,8 @@ def graph(
 
     Routes lead to models with their engines and replicas, and these to the nodes they run on.
     """
-    from .. import graph as drawing  # noqa: PLC0415 - only this command draws
-    from ..svg import to_svg  # noqa: PLC0415
+    from ..picture import graph as drawing  # noqa: PLC0415 - only this command draws
+    from ..picture.svg import to_svg  # noqa: PLC0415
 
     loaded = one(environment)
     picture = drawing.picture(loaded.environment, loaded.plan)
@@ -77,7 +77,7 @@ def schema(
 
     By it, editors complete and explain every field while a stack file is written.
     """
-    from ..schema import schema_text  # noqa: PLC0415 - only this command needs all models described
+    from .schema import schema_text  # noqa: PLC0415 - only this command needs all models described
 
     text = schema_text()
     if not check_only:

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..report import FINDINGS, PROVED, printable, say, say_json
-from ..today import utc_day
+from ..terminal.terminal import FINDINGS, PROVED, printable, say, say_json
+from ..terminal.today import utc_day
 from .arguments import OneEnvironment, Today, one
 
 
@@ -43,7 +43,7 @@ def docker(
     Prints the `docker run` line and a Compose file for the pod's container, as hardened as there.
     Credentials are taken from the shell: none is written.
     """
-    from ..single_machine import forms, write_forms  # noqa: PLC0415 - only this command needs it
+    from .single_machine import forms, write_forms  # noqa: PLC0415 - only this command needs it
 
     written = forms(one(environment), model, vendor=gpu, track=track, published=port)
     chosen = {name: text for name, text in written.items() if style is None or name.startswith(style)}
@@ -76,8 +76,8 @@ def migrate(
 
     Exits with 0 when the environment with the block is proved, 1 when it is not, 2 for bad input.
     """
-    from ..migrate import as_json as change_as_json  # noqa: PLC0415 - only this command needs it
-    from ..migrate import change, lines  # noqa: PLC0415
+    from .migrate import as_json as change_as_json  # noqa: PLC0415 - only this command needs it
+    from .migrate import change, lines  # noqa: PLC0415
 
     day = today or utc_day()
     found = change(one(environment), model, to, replace=replace, today=day)

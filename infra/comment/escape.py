@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from html import escape as escape_html
 
-from ..report import printable
+from ..terminal.terminal import printable
 
 _CODE = re.compile(r"`([^`]+)`")
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>#!|~$&@]")

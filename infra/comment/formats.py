@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..diff.report import Report
-from ..report import Paint
+from ..terminal.terminal import Paint
 from . import gitlab, html, json, markdown, sarif, text
 from .text import PLAIN
 

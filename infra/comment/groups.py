@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..diff.report import EFFECTS, Change, Effect, EnvironmentDiff, Headline
-from ..words import joined
+from ..terminal.words import joined
 
 _OWN = "\0"
 """A component's own name in a text that others may share; no name has this character."""

@@ -13,14 +13,14 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from ..diff.redact import redacted
 from ..diff.report import EnvironmentDiff, Report
+from ..diff.telling.redact import redacted
 from . import money, words
 from .escape import line, safe
 from .fields import field_lines, heading
 from .groups import Block, Row, blocks, members, rows
 
-_TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
 _VALUE = 4_000
 """Characters of a value that are shown."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from ..diff.redact import redacted
 from ..diff.report import Report, as_json
+from ..diff.telling.redact import redacted
 
 VERSION = 1
 """Of the form: a larger one means that a key went away or means something else. New keys do not count."""

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..diff.redact import redacted
 from ..diff.report import EnvironmentDiff, Report
-from ..words import joined
+from ..diff.telling.redact import redacted
+from ..terminal.words import joined
 from . import money, words
 from .escape import GITHUB, Dialect, code, fenced, html
 from .fields import field_lines, heading

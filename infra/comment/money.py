@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..words import dollars
+from ..terminal.words import dollars
 
 _CENT = 0.005
 _LISTED = 4

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ..diff.redact import redacted
 from ..diff.report import EnvironmentDiff, Report
+from ..diff.telling.redact import redacted
 from . import words
 from .escape import line
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..diff.redact import redacted
 from ..diff.report import Effect, EnvironmentDiff, Report
-from ..report import Paint
-from ..words import counted, joined
+from ..diff.telling.redact import redacted
+from ..terminal.terminal import Paint
+from ..terminal.words import counted, joined
 from . import money, words
 from .escape import clipped, line, safe
 from .fields import field_lines

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.errors import dotted
+from components.core.errors import dotted
 
 from ..diff.report import EFFECTS, Effect, EnvironmentDiff, Report
-from ..words import counted, joined
+from ..terminal.words import counted, joined
 from . import money
 
 MARKS: dict[Effect, str] = {

@@ -10,7 +10,7 @@ from components.catalog.replacements import Rule, rule_of
 
 from .compare import PROTECT, Difference, exact
 from .report import ABSENT, EFFECTS, Effect
-from .snapshot import Resource
+from .snapshots.snapshot import Resource
 
 Action = Literal["create", "update", "replace", "delete", "rename"]
 _CHECKSUM = "checksum"

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from components.catalog.object_fields import default_of, traits
 
 from .report import ABSENT, FieldChange
-from .snapshot import Resource
+from .snapshots.snapshot import Resource
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|u|n)?")

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from components.errors import ConfigError
+from components.core.errors import ConfigError
 
-from ..environments import UsageError, find_root, load
-from ..report import status
-from .checkouts import Checkout, inside
+from ..plan.environments import UsageError, find_root, load
+from ..terminal.terminal import status
 from .environment_diff import diff
-from .kubectl_proxy import KubectlProxy
-from .live import access_of, live_and_planned
-from .pulumi_preview import completed, overruled, read_preview
 from .report import EnvironmentDiff, Report
-from .revisions import WORKING_TREE, Rendered, resolve
-from .sides import How, Sides, read_side, read_sides
-from .snapshot import Snapshot
+from .revisions.checkouts import Checkout, inside
+from .revisions.revisions import WORKING_TREE, Rendered, resolve
+from .revisions.sides import How, Sides, read_side, read_sides
+from .snapshots.kubectl_proxy import KubectlProxy
+from .snapshots.live import access_of, live_and_planned
+from .snapshots.pulumi_preview import completed, overruled, read_preview
+from .snapshots.snapshot import Snapshot
 
 
 def compare_revisions(base: str, head: str, environments: Sequence[str], how: How) -> Report:

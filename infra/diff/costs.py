@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.plan import Plan
-from components.proofs.index import Index
+from components.core.plan import Plan
+from components.reading.index import Index
 
-from .snapshot import Snapshot
+from .snapshots.snapshot import Snapshot
 
 
 def cost_of(plan: Plan, index: Index) -> Mapping[str, Any]:

@@ -11,15 +11,15 @@ from .classify import classify, created, deleted, follows_file, renamed
 from .compare import differences, inside, protection
 from .costs import cost_delta
 from .findings import compare_findings
-from .headlines import headlines
-from .identity import resource_label
-from .impact import Impact
 from .pair import Pair, component_of
-from .pods import pod_template
-from .redact import Cleaner, told_without
 from .renames import renames
 from .report import Change, EnvironmentDiff
-from .snapshot import Resource, Snapshot
+from .snapshots.identity import resource_label
+from .snapshots.snapshot import Resource, Snapshot
+from .telling.headlines import headlines
+from .telling.impact import Impact
+from .telling.pods import pod_template
+from .telling.redact import Cleaner, told_without
 
 _FILES = {"configMap": ("ConfigMap", "name"), "secret": ("Secret", "secretName")}
 """Volumes that hold files of another object: its kind, and the field with its name."""

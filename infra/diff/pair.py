@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.errors import Path
+from components.core.errors import Path
 
 from .classify import Ruling
 from .compare import Difference
-from .snapshot import Resource
+from .snapshots.snapshot import Resource
 
 
 @dataclass(frozen=True, slots=True)

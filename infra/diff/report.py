@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
 
-from components.errors import Path
+from components.core.errors import Path
 
 Effect = Literal["replaced", "removed", "restarted", "rerouted", "scaled", "added", "harmless"]
 """What a change does to users, worst first."""

@@ -14,15 +14,15 @@ from types import MappingProxyType
 from typing import Any
 
 from components.catalog.charts import all_charts
-from components.errors import Path
-from components.plan import TYPE_PREFIX, Item, Part, Plan
+from components.core.errors import Path
+from components.core.plan import TYPE_PREFIX, Item, Part, Plan
 from components.proofs.finding import Finding
 from components.proofs.rule import Rule
 from components.proofs.rules import RULES
-from components.proofs.workload import place
+from components.reading.workload import place
 from components.serving.model_server import SERVER_KINDS
 
-from ..prove import EXPIRED, UNUSED, Waiver, prove_environment
+from ..prove.prove import EXPIRED, UNUSED, Waiver, prove_environment
 
 _NODES = "needs what a node of each pool can hold, which is worked out from the stack and registered nowhere"
 _MEMORY = "needs what the model asks of GPU memory, which is worked out from the catalog and registered nowhere"

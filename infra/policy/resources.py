@@ -26,13 +26,13 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from components.errors import ConfigError, Problem
-from components.plan import Late
+from components.core.errors import ConfigError, Problem
+from components.core.plan import Late
 from components.proofs.pages import FIX
 
-from ..environment import PolicyConfig, Waiver
-from ..prove import EXPIRED, UNUSED, WAIVE
-from ..today import utc_day
+from ..plan.environment import PolicyConfig, Waiver
+from ..prove.prove import EXPIRED, UNUSED, WAIVE
+from ..terminal.today import utc_day
 from .registered import JUDGED, Registered, Violation, violations
 
 NAME = "inference-proofs"

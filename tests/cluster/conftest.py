@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from components.plan import Item
+from components.core.plan import Item
 from tests.checkout import Checkout
 
 from .api import Answer, Api, ApiError

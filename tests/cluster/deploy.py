@@ -8,10 +8,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from components.manifest import pod_templates
-from components.plan import Plan
-from components.proofs.index import Index
-from components.proofs.workload import Workload
+from components.core.manifest import pod_templates
+from components.core.plan import Plan
+from components.reading.index import Index
+from components.reading.workload import Workload
 
 from .api import Answer, Api, ApiError, Manifest, until
 from .environments import Loaded, manifest, manifests

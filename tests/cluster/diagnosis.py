@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from components.plan import NodeShape
-from components.proofs.scheduler import Scheduler, requests, selection_misfits, shortages, taint_misfits
-from components.proofs.workload import Workload
+from components.core.plan import NodeShape
+from components.reading.scheduler import Scheduler, requests, selection_misfits, shortages, taint_misfits
+from components.reading.workload import Workload
 
 _COUNTED = re.compile(r"(\d+) (?:(Insufficient \S+?)|node\(s\) (had untolerated|didn't match))(?=[,.]? )")
 

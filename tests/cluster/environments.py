@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from components.core.plan import Item, ItemOutput, Late, Plan, SecretRef
 from components.gpu.compute_class import class_pools
-from components.plan import Item, ItemOutput, Late, Plan, SecretRef
-from infra.assemble import assemble
-from infra.environment import Environment
-from infra.project import load_project
-from infra.stackfile import load_stack
-from infra.validate import environment_of
+from infra.plan.assemble import assemble
+from infra.plan.environment import Environment
+from infra.plan.validate import environment_of
+from infra.stack.project import load_project
+from infra.stack.stackfile import load_stack
 
 from .place import HERE, REPOSITORY
 

@@ -10,10 +10,10 @@ from itertools import count as counter
 from itertools import cycle, islice
 from typing import Any
 
+from components.core.plan import NodeShape
 from components.gpu.cluster import SYSTEM_POOL
 from components.gpu.node_pool import GpuNodePoolConfig, Nodes
 from components.gpu.node_shape import node_shape
-from components.plan import NodeShape
 
 from .api import Api, until
 from .environments import Loaded

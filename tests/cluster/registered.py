@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.plan import Item, Plan
-from infra.project import load_project
+from components.core.plan import Item, Plan
+from infra.stack.project import load_project
 
 from .api import Api
 from .environments import Loaded, manifest, shipped

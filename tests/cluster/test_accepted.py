@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from components.proofs.index import Index
-from components.proofs.workload import Workload
+from components.reading.index import Index
+from components.reading.workload import Workload
 
 from .api import Answer, Api, ApiError, until
 from .conftest import JUDGED, Deployed

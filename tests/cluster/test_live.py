@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from infra.diff.environment_diff import diff
-from infra.diff.from_plan import resources_of, snapshot_of
-from infra.diff.kubectl_proxy import KubectlProxy
-from infra.diff.live import live_and_planned
 from infra.diff.report import EnvironmentDiff
-from infra.diff.snapshot import Snapshot
-from infra.environments import UsageError, load
-from infra.project import load_project
+from infra.diff.snapshots.from_plan import resources_of, snapshot_of
+from infra.diff.snapshots.kubectl_proxy import KubectlProxy
+from infra.diff.snapshots.live import live_and_planned
+from infra.diff.snapshots.snapshot import Snapshot
+from infra.plan.environments import UsageError, load
+from infra.stack.project import load_project
 
 from .api import Api
 from .cluster import Cluster

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from components.plan import Item, Plan
-from components.proofs.index import Index
+from components.core.plan import Item, Plan
 from components.proofs.rules import RULES, prove
+from components.reading.index import Index
 
 from ..components.proofs.plans import added, edited, second_budget
 from .api import Answer, Api, ApiError, until

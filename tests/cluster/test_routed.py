@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from components.plan import Plan
+from components.core.plan import Plan
 
 from .api import Api, until
 from .conftest import JUDGED, Deployed

@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from components.core.plan import Plan
 from components.gpu.node_pool import COMPUTE_CLASS_LABEL
-from components.plan import Plan
-from components.proofs.index import Index
-from components.proofs.scheduler import selection_keys
 from components.proofs.scheduling import unschedulable_pod
-from components.proofs.workload import Workload
+from components.reading.index import Index
+from components.reading.scheduler import selection_keys
+from components.reading.workload import Workload
 
 from .api import Api, until
 from .conftest import JUDGED, Deployed

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from components.manifest import object_item
-from components.plan import NodeShape, Part, Taint
-from components.proofs.scheduler import ZONE, Scheduler
-from components.proofs.workload import Workload, workloads
+from components.core.manifest import object_item
+from components.core.plan import NodeShape, Part, Taint
+from components.reading.scheduler import ZONE, Scheduler
+from components.reading.workload import Workload, workloads
 
 from .api import Api, until
 from .conftest import JUDGED

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.rollout.blue_green import BlueGreenRollout
-from infra.render import render
+from infra.render.render import render
 
 from .api import Api, until
 from .cluster import Cluster

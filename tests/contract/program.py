@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import infra.preflight
-from infra.project import load_project
-from infra.stackfile import NAMESPACE, load_stack
+from infra.stack.project import load_project
+from infra.stack.stackfile import NAMESPACE, load_stack
 
 from .recorder import Recorder
 

@@ -12,31 +12,31 @@ import pulumi_gcp as gcp
 import pulumi_kubernetes as kubernetes
 import pytest
 
-from components.addons.resources import Chart
-from components.errors import ConfigError
+from components.classes.addons import Chart
+from components.classes.component import Component
+from components.classes.gpu import ComputeClass, GkeCluster, GpuNodePool
+from components.classes.monitoring import DcgmExporter, Prometheus
+from components.classes.rollout import AbTest, BlueGreen, Canary
+from components.classes.scaling import Autoscaler
+from components.classes.serving import ModelServer
+from components.classes.tenancy import Namespace, PriorityClass
+from components.classes.traffic import VirtualService
+from components.core.errors import ConfigError
+from components.core.plan import Item, Late, Part, SecretRef
+from components.engines.tgi.config import TgiEngine
 from components.gpu.cluster import GkeClusterConfig, GkeExistingConfig
 from components.gpu.compute_class import ComputeClassConfig, Priority
 from components.gpu.node_pool import GpuNodePoolConfig, Nodes
-from components.gpu.resources import ComputeClass, GkeCluster, GpuNodePool
-from components.monitoring.resources import DcgmExporter, Prometheus
 from components.monitoring.scrape import ScrapeTarget, StandalonePrometheus
-from components.plan import Item, Late, Part, SecretRef
-from components.resources import Component
 from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.canary import AbRollout, CanaryRollout
-from components.rollout.resources import AbTest, BlueGreen, Canary
 from components.rollout.variant import Variant
 from components.scaling.autoscaler import AutoscalingConfig
-from components.scaling.resources import Autoscaler
 from components.serving.config import ModelServerConfig
-from components.serving.hub_token import PulumiSecret
-from components.serving.resources import ModelServer
-from components.serving.tgi import TgiEngine
 from components.tenancy.namespace import NamespaceConfig, QuotaConfig
 from components.tenancy.priority_class import PriorityClassConfig
-from components.tenancy.resources import Namespace, PriorityClass
-from components.traffic.resources import VirtualService
 from components.traffic.virtual_service import RouteConfig, RouteRule
+from components.weights.hub_token import PulumiSecret
 
 from .program import COMPUTED, ROOT
 from .recorder import UNKNOWN, Recorder, Secret
@@ -97,14 +97,12 @@ def scaler(**settings: Any) -> Autoscaler:
 
 
 def test_every_public_class_is_tried_here() -> None:
-    modules = [
-        ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in ROOT.glob("components/*/resources.py")
-    ]
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in ROOT.glob("components/classes/*.py")]
     found = {
         cls
         for module in modules
         for name, cls in inspect.getmembers(import_module(module), inspect.isclass)
-        if issubclass(cls, Component) and cls.__module__ == module and not name.startswith("_")
+        if issubclass(cls, Component) and cls is not Component and cls.__module__ == module and not name.startswith("_")
     }
     assert found == PUBLIC.keys()
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from google.protobuf.json_format import MessageToJson  # type: ignore[import-untyped]  # protobuf ships no stubs
 
-from components.plan import Item, ItemOutput, Part, Plan, SecretRef
-from infra.environments import Loaded, load
-from infra.project import load_project
+from components.core.plan import Item, ItemOutput, Part, Plan, SecretRef
+from infra.plan.environments import Loaded, load
+from infra.stack.project import load_project
 
 from .program import CERTIFICATE, ENDPOINT, ROOT, SHIPPED, STACKS, recorder_for, secret_value, up
 from .recorder import PROJECT, UNKNOWN, Recorder, Registration, Secret, normal

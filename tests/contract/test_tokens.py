@@ -12,10 +12,10 @@ import pulumi_gcp as gcp
 import pulumi_kubernetes as kubernetes
 import pytest
 
-from components.plan import HELM_RELEASE, Item, Part, SecretRef
-from components.resources import Component
-from infra.environments import load
-from infra.project import load_project
+from components.classes.component import Component
+from components.core.plan import HELM_RELEASE, Item, Part, SecretRef
+from infra.plan.environments import load
+from infra.stack.project import load_project
 
 from .program import ROOT, STACKS
 from .recorder import Recorder, Registration, Secret

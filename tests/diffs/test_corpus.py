@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.errors import dotted
+from components.core.errors import dotted
 from infra.diff.environment_diff import diff
 from infra.diff.report import EFFECTS, EnvironmentDiff
 

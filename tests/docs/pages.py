@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from infra.environments import Loaded, load
-from infra.project import load_project
+from infra.plan.environments import Loaded, load
+from infra.stack.project import load_project
 
 ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(r"^( *)```(.*?)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
+from components.core.plan import Item, Plan
 from components.cost.estimate import estimate
-from components.plan import Item, Plan
 from components.proofs.rules import RULES, prove
 from infra.policy.registered import JUDGED, NOT_JUDGED
-from infra.prove import prove_environment
-from infra.render import render
+from infra.prove.prove import prove_environment
+from infra.render.render import render
 from tests.docs.pages import ROOT, blocks, joined, merged, planned, stack_blocks
 from tests.docs.test_snippets import TODAY
 

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from infra.environments import load
-from infra.project import load_project
-from infra.readme import README, current, with_blocks
-from infra.render import path_of
+from infra.plan.environments import load
+from infra.render.render import path_of
+from infra.stack.project import load_project
 from tests.docs.pages import ROOT
+from tools.readme import README, current, with_blocks
 
 _TEXT = README.read_text(encoding="utf-8")
 

@@ -12,7 +12,7 @@ from textwrap import indent
 import pytest
 import yaml
 
-from infra.prove import prove_environment
+from infra.prove.prove import prove_environment
 from tests.docs.pages import ROOT, Block, blocks, joined, planned, stack_blocks
 
 TODAY = date(2026, 11, 21)

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra import cli, commands
-from infra.stackfile import load_project, stack_paths
+from infra.stack.stackfile import load_project, stack_paths
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = [sys.executable, "-c", "import sys; from infra.cli import main; sys.exit(main())"]

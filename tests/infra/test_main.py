@@ -15,10 +15,10 @@ import pulumi
 import pytest
 
 import infra.preflight
-from components.errors import ConfigError
+from components.core.errors import ConfigError
 from components.gpu.kubeconfig import gke_kubeconfig
-from infra.kubeconfig import kubeconfig_file
-from infra.stackfile import load_stack
+from infra.plan.kubeconfig import kubeconfig_file
+from infra.stack.stackfile import load_stack
 from tests.contract.program import ANSWERS, CERTIFICATE, COMPUTED, ENDPOINT, ROOT, STACKS, handed_over, up
 from tests.contract.recorder import Recorder
 

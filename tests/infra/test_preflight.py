@@ -18,7 +18,7 @@ from components.catalog.charts import crds_of
 from components.gpu.cluster import GkeExistingConfig, KubeconfigConfig
 from components.gpu.kubeconfig import gke_kubeconfig
 from infra import preflight
-from infra.environment import Environment, ObservabilityConfig
+from infra.plan.environment import Environment, ObservabilityConfig
 from tests.contract.program import STACKS, recorder_for, up
 
 USER = "sesame-open"

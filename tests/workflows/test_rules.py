@@ -11,7 +11,7 @@ import pytest
 
 from infra.commands import app
 from infra.publish import github
-from infra.stackfile import stack_paths
+from infra.stack.stackfile import stack_paths
 
 from .reading import FILES, FOLDER, ROOT, Job, jobs, workflows
 

@@ -11,9 +11,9 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from components.errors import pattern_words
+from components.core.errors import pattern_words
 from components.proofs.rules import RULES
-from infra.environment import Environment
+from infra.plan.environment import Environment
 
 from ..place import HERE, REPOSITORY
 from .fields import Kind, kinds_below
@@ -21,10 +21,10 @@ from .switches import without_function, without_limit
 
 TABLE = HERE / "fuzz" / "checks.tsv"
 _RAISED = ("Problem", "MisfitError", "ConfigError", "raise_all")
-_NO_CHECKS = ("errors.py", "wording.py", "resources.py", "docker.py", "migration.py")
-"""Files that word what others found, are Pulumi's, or belong to commands that judge no environment."""
+_NO_CHECKS = ("errors.py", "wording.py", "docker.py", "migration.py")
+"""Files that word what others found, or belong to commands that judge no environment."""
 _OF_INFRA = ("environment", "references", "validate")
-"""Modules of `infra` that judge settings; the others judge the file they are in."""
+"""Modules of `infra/plan` that judge settings; the others judge the file they are in."""
 LIMITS = "words", "pattern", "max_length", "min_length", "ge", "le", "gt", "lt"
 
 
@@ -87,10 +87,10 @@ def functions() -> dict[str, None]:
     """Every function that refuses settings, as `module:Class.function`."""
     found: dict[str, None] = {}
     files = [path for path in (REPOSITORY / "components").rglob("*.py") if path.name not in _NO_CHECKS]
-    files += [REPOSITORY / "infra" / f"{name}.py" for name in _OF_INFRA]
+    files += [REPOSITORY / "infra" / "plan" / f"{name}.py" for name in _OF_INFRA]
     for path in sorted(files):
         module = ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
-        if "proofs" not in path.parts:
+        if not {"proofs", "classes"} & set(path.parts):
             for name in _refusing(ast.parse(path.read_text(encoding="utf-8")), ()):
                 found[f"{module}:{name}"] = None
     return found
@@ -154,19 +154,19 @@ FAULTS: Mapping[str, tuple[dict[str, Any], ...]] = {
     "components.serving.config:ResourcesConfig._limit_covers_request": (_model(resources={"cpu": 4, "cpu_limit": 2}),),
     "components.serving.config:UpdateConfig._can_move": (_model(update={"max_surge": 0, "max_unavailable": 0}),),
     "components.serving.config:ModelServerConfig._fields_fit": (_model(labels={"app": "other"}),),
-    "components.serving.custom:ProbeConfig._acts_in_time": (_model(engine=_CUSTOM | {"probes": _PROBES}),),
-    "components.serving.custom:CustomEngine._fields_fit": (_model(engine=_CUSTOM | {"scratch": ["/a", "/a"]}),),
+    "components.engines.custom.config:ProbeConfig._acts_in_time": (_model(engine=_CUSTOM | {"probes": _PROBES}),),
+    "components.engines.custom.config:CustomEngine._fields_fit": (_model(engine=_CUSTOM | {"scratch": ["/a", "/a"]}),),
     "components.serving.pod:_refuse_twice": (_model(secret_env={"HF_TOKEN": _KEY}, hf_token={"kind": "secret"}),),
     "components.tenancy.priority_class:priority_class": (_changed("priority_classes", {"system-a": {"value": 1}}),),
     "components.traffic.virtual_service:HeaderMatch._one_way": (_changed("traffic", {"chat": {"rules": _HEADERS}}),),
-    "infra.references:_model": (_model(priority_class="system-other"),),
-    "infra.validate:_unprintable": (_model(annotations={"a": "b\x7f"}),),
+    "infra.plan.references:_model": (_model(priority_class="system-other"),),
+    "infra.plan.validate:_unprintable": (_model(annotations={"a": "b\x7f"}),),
 }
 """Stacks that one function alone refuses, and that the API server refuses too."""
 SWITCHES: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
     "components.tenancy.priority_class:priority_class": partial(
         patch, "components.tenancy.priority_class._RESERVED", "never-"
     ),
-    "infra.references:_model": partial(patch, "infra.references.GIVEN", ("system-other",)),
+    "infra.plan.references:_model": partial(patch, "infra.plan.references.GIVEN", ("system-other",)),
 }
 """How functions are switched off that do more than refuse."""

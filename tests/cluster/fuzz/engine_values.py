@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from components.catalog.images import usable_tags
 from components.catalog.metrics import emitted
-from components.catalog.sglang import parsers
 from components.catalog.zones import zones_in_region
-from components.serving import sglang, tgi_rules, vllm
-from components.serving.download import DownloadConfig
-from components.serving.hyperdisk_ml import MULTI_ZONE
+from components.engines.sglang import config as sglang
+from components.engines.sglang.catalog import parsers
+from components.engines.tgi import rules as tgi_rules
+from components.engines.vllm import config as vllm
+from components.weights.download import DownloadConfig
+from components.weights.hyperdisk_ml import MULTI_ZONE
 
 if TYPE_CHECKING:
     from .stacks import Author

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
 
-from components.errors import Path
-from infra.environment import Environment
+from components.core.errors import Path
+from infra.plan.environment import Environment
 
 from .fields import Kind, Site, sites
 from .values import illegal

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
-from components.errors import Path
+from components.core.errors import Path
 
 Model = type[BaseModel]
 _LIMITS = ("pattern", "min_length", "max_length", "ge", "le", "gt", "lt", "multiple_of", "allow_inf_nan")

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from components.manifest import pod_templates
-from components.plan import Item, Part, Plan
+from components.core.manifest import pod_templates
+from components.core.plan import Item, Part, Plan
 from components.tenancy.pod_security import ENFORCE, LEVELS
 
 from ..api import Api, ApiError, until

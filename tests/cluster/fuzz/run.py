@@ -10,10 +10,10 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from components.errors import Path
-from components.proofs.workload import place
+from components.core.errors import Path
+from components.reading.workload import place
 from components.tenancy.namespace import NamespaceConfig, QuotaConfig
-from infra.environment import Environment
+from infra.plan.environment import Environment
 
 from ..place import REPOSITORY
 from .faults import ANY, changes, faults, with_fault

@@ -17,7 +17,7 @@ from components.catalog.accelerators import accelerators
 from components.catalog.machines import machine_types
 from components.catalog.zones import zones_in_region
 from components.proofs.rules import RULES
-from infra.environment import Environment
+from infra.plan.environment import Environment
 
 from . import engine_values
 from .engine_values import OMIT, of

@@ -11,9 +11,9 @@ from unittest.mock import patch
 
 from pydantic_core import SchemaValidator
 
-import infra.prove
+import infra.prove.prove
 from components.proofs import rules
-from infra.environment import Environment
+from infra.plan.environment import Environment
 
 from .fields import Kind, Model, models_below
 
@@ -65,7 +65,7 @@ def without_function(name: str) -> Iterator[None]:
 def without_rule(name: str) -> Iterator[None]:
     """The proofs without one rule."""
     rest = MappingProxyType({rule: made for rule, made in rules.RULES.items() if rule != name})
-    with patch.object(rules, "RULES", rest), patch.object(infra.prove, "RULES", rest):
+    with patch.object(rules, "RULES", rest), patch.object(infra.prove.prove, "RULES", rest):
         yield
 
 

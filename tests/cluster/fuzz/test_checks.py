@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from components.plan import Plan
+from components.core.plan import Plan
 from components.proofs.rules import RULES, prove
-from infra.environment import Environment
+from infra.plan.environment import Environment
 from tests.components.proofs.cases import CASES
 from tests.components.proofs.plans import edited, sound
 
@@ -69,7 +69,7 @@ def test_what_the_api_server_would_not_notice_says_why() -> None:
 
 def test_every_function_that_the_api_server_would_notice_has_its_faults() -> None:
     with_own_limit = [name for name in noticed_by_the_api(functions()) if name not in FAULTS]
-    assert with_own_limit == ["components.config:_address_range"]
+    assert with_own_limit == ["components.core.config:_address_range"]
 
 
 @pytest.mark.parametrize("name", noticed_by_the_api(limits()))
@@ -79,7 +79,7 @@ def test_without_a_limit_of_a_type_they_disagree(name: str, judge: Judge, enviro
 
 def test_without_the_look_at_address_ranges_they_disagree(judge: Judge, environments: list[dict[str, Any]]) -> None:
     broken = list(_broken(environments, "an address range such as 10.0.0.0/8", "function"))
-    _expect(judge, broken, "components.config:_address_range")
+    _expect(judge, broken, "components.core.config:_address_range")
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from infra.environment import Environment
+from infra.plan.environment import Environment
 
 from ..api import Api
 from ..conftest import JUDGED

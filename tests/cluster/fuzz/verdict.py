@@ -11,15 +11,15 @@ from datetime import date
 from pathlib import Path as FilePath
 from typing import Any
 
-from components.errors import ConfigError, Path, Problem
-from components.plan import Plan
+from components.core.errors import ConfigError, Path, Problem
+from components.core.plan import Plan
 from components.proofs.finding import Finding
-from infra.environment import Environment
-from infra.environments import load
-from infra.planning import planned
-from infra.prove import prove_environment
-from infra.stackfile import StackError
-from infra.yaml_text import to_yaml
+from infra.plan.environment import Environment
+from infra.plan.environments import load
+from infra.plan.planning import planned
+from infra.prove.prove import prove_environment
+from infra.render.yaml_text import to_yaml
+from infra.stack.stackfile import StackError
 
 TODAY = date(2026, 11, 21)
 """The day waivers are judged by."""

@@ -8,7 +8,7 @@ import pytest
 from components.addons.adapter import PodMetric, adapter_rules, hpa_metric_name
 from components.addons.addons import MetricsAdapterConfig
 from components.catalog.metrics import metrics_of
-from components.errors import ConfigError
+from components.core.errors import ConfigError
 
 STACKDRIVER = MetricsAdapterConfig(kind="stackdriver")
 ADAPTER = MetricsAdapterConfig(kind="prometheus-adapter")

@@ -5,7 +5,7 @@ import pytest
 from components.addons.addons import AddonsConfig, MetricsAdapterConfig, needs, required_crds
 from components.catalog.charts import all_charts, crds_of
 from components.catalog.table import rows
-from components.errors import ConfigError
+from components.core.errors import ConfigError
 
 ADAPTER = MetricsAdapterConfig(kind="prometheus-adapter", state="install")
 

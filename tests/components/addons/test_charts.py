@@ -8,8 +8,8 @@ from components.addons.adapter import PodMetric
 from components.addons.addons import AddonsConfig
 from components.addons.charts import chart_part, charts
 from components.catalog.charts import all_charts, chart
-from components.errors import ConfigError
-from components.plan import Part, Plan
+from components.core.errors import ConfigError
+from components.core.plan import Part, Plan
 
 EVERYTHING = AddonsConfig(
     keda="install",

@@ -12,7 +12,7 @@ from components.catalog.accelerators import accelerators, meant
 from components.catalog.machines import accelerators_of_machines, machine_types, provisioning_limits
 from components.catalog.node_reservations import allocatable
 from components.catalog.zones import is_zone, lacks, region_of, regions_by_accelerator, zones_by_accelerator
-from components.quantity import GIB
+from components.core.quantity import GIB
 
 FOLDER = Path(table.__file__).parent
 TABLES = (

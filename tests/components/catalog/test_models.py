@@ -9,7 +9,7 @@ from components.catalog.gpu_memory import find_gpu, gpu_memories, gpu_memory, me
 from components.catalog.models import Model, find_model, meant_model, models, search_models
 from components.catalog.prices import hourly, smallest_machine
 from components.catalog.quantization import methods, methods_of
-from components.quantity import GIB
+from components.core.quantity import GIB
 
 NAMED_BY_THE_SOURCE_DOCUMENT = (
     "meta-llama/Meta-Llama-3.1-8B-Instruct",

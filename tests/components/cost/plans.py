@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.plan import Plan
-from infra.planning import planned
+from components.core.plan import Plan
+from infra.plan.planning import planned
 
 COMMIT = "0e9e39f249a16976918f6564b8830bc894c89659"
 CLUSTER = {

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.catalog.prices import HOURS, PriceRow, Prices, prices
+from components.core.errors import ConfigError
+from components.core.manifest import object_item
+from components.core.plan import Part
 from components.cost.estimate import Estimate, estimate
 from components.cost.line import Line
-from components.errors import ConfigError
-from components.manifest import object_item
-from components.plan import Part
 
 from .plans import CLUSTER, EXISTING, L4, L4_SPOT, T4, TINY, model, plan
 

@@ -7,8 +7,8 @@ from math import ceil
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.core.plan import GPU
 from components.cost.packing import nodes_for, share
-from components.plan import GPU
 
 ROOM = {GPU: 4000, "cpu": 48_000, "memory": 192_000}
 ASKED = st.fixed_dictionaries(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from components.fit.kv_cache import token_bytes
-from components.fit.weights import weight_bytes
-from components.quantity import GIB
+from components.core.quantity import GIB
+from components.memory.kv_cache import token_bytes
+from components.memory.weights import weight_bytes
 
 from .reports import Report
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from components.catalog.table import rows
-from components.quantity import GIB
+from components.core.quantity import GIB
 
 from .others import accelerate, kaito, planner
 from .reports import ENGINES, Report, readings, reports

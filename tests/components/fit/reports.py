@@ -10,9 +10,9 @@ from pathlib import Path
 
 from components.catalog.gpu_memory import GpuMemory, find_gpu
 from components.catalog.models import Model, find_model
-from components.demand import Demand
+from components.core.demand import Demand
+from components.core.quantity import GIB
 from components.fit.fit import Fit, fit
-from components.quantity import GIB
 
 FOLDER = Path(__file__).parent
 ENGINES = {"vLLM": "vllm", "TGI": "tgi", "SGLang": "sglang"}

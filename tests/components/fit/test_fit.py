@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from components.catalog.gpu_memory import GpuMemory, find_gpu, gpu_memories
 from components.catalog.models import Model, find_model, models
-from components.demand import Demand
-from components.fit.architecture import ArchitectureConfig
+from components.core.demand import Demand
+from components.core.quantity import GIB
+from components.engines.tgi.memory import teraflops
 from components.fit.fit import Fit, NoFitError, fit
-from components.fit.kv_cache import held_tokens, page_tokens, request_bytes, token_bytes
 from components.fit.remedies import remedies
-from components.fit.sharding import possible_shards, shard_misfit
-from components.fit.tgi import teraflops
-from components.fit.weights import weight_bytes
-from components.quantity import GIB
+from components.memory.architecture import ArchitectureConfig
+from components.memory.kv_cache import held_tokens, page_tokens, request_bytes, token_bytes
+from components.memory.sharding import possible_shards, shard_misfit
+from components.memory.weights import weight_bytes
 
 DECODERS = [model for model in models().values() if model.kind == "decoder"]
 WRITERS = st.sampled_from(DECODERS)

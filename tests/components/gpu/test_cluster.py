@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from components.errors import ConfigError
+from components.core.errors import ConfigError
+from components.core.plan import ItemOutput
 from components.gpu.cluster import (
     ClusterConfig,
     GkeClusterConfig,
@@ -17,7 +18,6 @@ from components.gpu.cluster import (
     cluster_identifier,
     gke_cluster,
 )
-from components.plan import ItemOutput
 
 PROD: dict[str, Any] = {"name": "prod", "project": "my-project", "location": "us-central1"}
 

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from components.config import LabelValue
-from components.errors import ConfigError, MisfitError
+from components.core.config import LabelValue
+from components.core.errors import ConfigError, MisfitError
 from components.gpu.compute_class import ComputeClassConfig, class_pools, compute_class
 from components.gpu.node_pool import GpuNodePoolConfig, Nodes
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
-from infra.environment import PoolName
+from infra.plan.environment import PoolName
 
 BOUND = GpuNodePoolConfig(
     accelerator="nvidia-l4", machine_type="g2-standard-12", nodes=Nodes(max=4), compute_class="chat"

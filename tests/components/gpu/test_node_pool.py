@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from components.catalog.accelerators import accelerators
 from components.catalog.machines import accelerators_of_machines, machine_types, provisioning_limits
 from components.catalog.zones import lacks
-from components.errors import ConfigError, MisfitError
+from components.core.errors import ConfigError, MisfitError
+from components.core.plan import Late, Part, Taint
 from components.gpu.node_pool import GpuNodePoolConfig, Nodes, node_pool
 from components.gpu.node_shape import node_shape
-from components.plan import Late, Part, Taint
 
 L4: dict[str, Any] = {"accelerator": "nvidia-l4", "machine_type": "g2-standard-12", "nodes": {"max": 4}}
 A100: dict[str, Any] = {"accelerator": "nvidia-tesla-a100", "machine_type": "a2-highgpu-1g", "nodes": {"max": 4}}

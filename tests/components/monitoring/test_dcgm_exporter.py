@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from components.errors import ConfigError
+from components.core.errors import ConfigError
+from components.core.plan import Item, Part
 from components.monitoring.dcgm_exporter import DcgmExporterConfig, dcgm_exporter, dcgm_target
 from components.monitoring.scrape import ManagedPrometheus, OperatorPrometheus, StandalonePrometheus
-from components.plan import Item, Part
 from components.tenancy.pod_security import strictest_level
 
 MANAGED = ManagedPrometheus(kind="managed")

@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.core.plan import Item, Part
 from components.monitoring.prometheus import prometheus, scrape_configuration, standalone
 from components.monitoring.scrape import (
     ManagedPrometheus,
@@ -19,7 +20,6 @@ from components.monitoring.scrape import (
     StandalonePrometheus,
     prometheus_url,
 )
-from components.plan import Item, Part
 from components.tenancy.pod_security import strictest_level
 
 CONFIG = StandalonePrometheus(kind="standalone")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from components.core.plan import Item
 from components.monitoring.scrape import (
     ManagedPrometheus,
     NoPrometheus,
@@ -15,7 +16,6 @@ from components.monitoring.scrape import (
     scrape_item,
     scraper_namespace,
 )
-from components.plan import Item
 
 MANAGED = ManagedPrometheus(kind="managed")
 OPERATOR = OperatorPrometheus(kind="operator")

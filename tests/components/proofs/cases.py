@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from components.demand import Demand
-from components.fit.architecture import ArchitectureConfig
-from components.manifest import object_item
-from components.plan import Part, Plan
+from components.core.demand import Demand
+from components.core.manifest import object_item
+from components.core.plan import Part, Plan
+from components.memory.architecture import ArchitectureConfig
 from components.tenancy.namespace import NamespaceConfig, QuotaConfig, namespace
 
 from .plans import (

@@ -8,14 +8,14 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from components.errors import dotted
+from components.core.errors import dotted
+from components.core.manifest import object_item
+from components.core.plan import Item, Limits, NodeShape, Part, Plan
 from components.gpu.cluster import GkeExistingConfig, gke_cluster
 from components.gpu.node_pool import GpuNodePoolConfig, node_pool
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
-from components.manifest import object_item
 from components.monitoring.dcgm_exporter import DcgmExporterConfig, dcgm_exporter
-from components.plan import Item, Limits, NodeShape, Part, Plan
 from components.proofs.finding import Finding
 from components.proofs.rules import prove
 from components.rollout.model import ModelConfig, model

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from components.core.plan import Plan
 from components.gpu.compute_class import ComputeClassConfig, compute_class
 from components.gpu.node_pool import GpuNodePoolConfig
-from components.plan import Plan
 
 from .plans import (
     CUSTOM,

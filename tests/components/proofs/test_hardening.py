@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from components.catalog import images
-from components.manifest import object_item
-from components.plan import Item, Part, Plan, SecretRef
-from components.serving.engines import EngineConfig
+from components.core.manifest import object_item
+from components.core.plan import Item, Part, Plan, SecretRef
+from components.engines.registry import EngineConfig
 from components.tenancy.pod_security import level_reached
 
 from .plans import (

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from components.plan import Plan
-from components.proofs.index import Index
+from components.core.plan import Plan
 from components.proofs.loading import estimate
+from components.reading.index import Index
 
 from .plans import CUSTOM, added, findings, only, serving, sound
 

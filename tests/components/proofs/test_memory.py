@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from components.plan import NodeShape, Plan
-from components.proofs.index import Index
+from components.core.plan import NodeShape, Plan
 from components.proofs.memory import Judged, judged
+from components.reading.index import Index
 
 from .cases import SHAPE, UNKNOWN, asking
 from .plans import exchanged, findings, only, shape

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from components.manifest import object_item
-from components.plan import Part, Plan
-from components.proofs.index import Index
+from components.core.manifest import object_item
+from components.core.plan import Part, Plan
 from components.proofs.names import _file
-from infra.render import path_of
+from components.reading.index import Index
+from infra.render.render import path_of
 
 from .cases import CASES
 from .plans import added, findings, serving, sound

@@ -12,7 +12,7 @@ import pytest
 from components.proofs.pages import FIX, index_page, page
 from components.proofs.rule import Rule
 from components.proofs.rules import RULES
-from infra.prove import EXPIRED, UNUSED
+from infra.prove.prove import EXPIRED, UNUSED
 
 from .cases import CASES
 from .plans import findings

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.plan import Plan
+from components.core.plan import Plan
 from components.proofs.finding import Finding
 from components.tenancy.namespace import NamespaceConfig, QuotaConfig, namespace
 

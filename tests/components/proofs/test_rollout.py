@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from components.manifest import object_item
-from components.plan import Part, Plan
-from components.proofs.index import Index
+from components.core.manifest import object_item
+from components.core.plan import Part, Plan
 from components.proofs.rollout import Step, step
+from components.reading.index import Index
 from components.tenancy.namespace import NamespaceConfig, namespace
 
 from .plans import (

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from components.errors import dotted
-from components.manifest import object_item
-from components.plan import Part, Plan
+from components.core.errors import dotted
+from components.core.manifest import object_item
+from components.core.plan import Part, Plan
 from components.proofs.rules import RULES, prove
 
 from .cases import CASES, Case

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.errors import dotted
-from components.manifest import object_item
-from components.plan import Part
+from components.core.errors import dotted
+from components.core.manifest import object_item
+from components.core.plan import Part
 
 from .plans import COLORS, added, edited, exchanged, findings, only, route, sound
 

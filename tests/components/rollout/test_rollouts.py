@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from components.errors import ConfigError
+from components.core.errors import ConfigError
+from components.core.plan import Part
+from components.engines.custom.config import CustomEngine, MetricsConfig
+from components.engines.tgi.config import TgiEngine
 from components.monitoring.scrape import ManagedPrometheus
-from components.plan import Part
 from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.canary import AbRollout, CanaryRollout
 from components.rollout.model import ModelConfig, model, track_labels
 from components.rollout.variant import Variant
 from components.scaling.autoscaler import AutoscalingConfig
-from components.serving.custom import CustomEngine, MetricsConfig
 from components.serving.site import Site
-from components.serving.tgi import TgiEngine
-from tests.components.reading import container, kinds, manifest
+from tests.components.parts import container, kinds, manifest
 
 NEW = Variant(engine=TgiEngine(version="sha-db931fc"))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from components.addons.addons import MetricsAdapterConfig
-from components.errors import ConfigError
+from components.core.errors import ConfigError
 from components.scaling.autoscaler import AutoscalingConfig, ScalingPolicy, ScalingRules, autoscaler
-from tests.components.reading import manifest
+from tests.components.parts import manifest
 
 ADAPTER = MetricsAdapterConfig(kind="prometheus-adapter")
 

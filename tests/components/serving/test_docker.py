@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from components.catalog import table
 from components.catalog.image_tools import http_tool
-from components.errors import ConfigError
+from components.core.errors import ConfigError
+from components.engines.custom.config import CustomEngine, MetricsConfig
+from components.engines.tgi.config import TgiEngine
 from components.serving.config import ModelServerConfig, ResourcesConfig, SecretKeyConfig, SecurityConfig
-from components.serving.custom import CustomEngine, MetricsConfig
 from components.serving.docker import Container, Vendor, compose, container, run_commands, run_script
-from components.serving.hub_token import ExistingSecret
-from components.serving.tgi import TgiEngine
-from infra.yaml_text import to_yaml
+from components.weights.hub_token import ExistingSecret
+from infra.render.yaml_text import to_yaml
 
 SCHEMA = json.loads((files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json").read_text())
 """Of the Compose specification, as the package check-jsonschema carries it: its release is locked with a hash."""

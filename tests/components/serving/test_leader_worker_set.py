@@ -7,22 +7,22 @@ from typing import Any
 import pytest
 
 from components.addons.addons import MetricsAdapterConfig
-from components.errors import ConfigError
+from components.core.errors import ConfigError
+from components.core.plan import Part
+from components.engines.tgi.config import TgiEngine
+from components.engines.vllm.config import VllmEngine
 from components.gpu.node_pool import GpuNodePoolConfig, Nodes
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
 from components.monitoring.scrape import ManagedPrometheus
-from components.plan import Part
-from components.proofs.workload import workloads
+from components.reading.workload import workloads
 from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.canary import CanaryRollout
 from components.rollout.model import ModelConfig, model, scrape_targets
 from components.rollout.variant import Variant
 from components.scaling.autoscaler import AutoscalingConfig
 from components.serving.site import Site
-from components.serving.tgi import TgiEngine
-from components.serving.vllm import VllmEngine
-from tests.components.reading import container, kinds, manifest, variables
+from tests.components.parts import container, kinds, manifest, variables
 
 COMMIT = "0" * 40
 LEADER = {"inference/role": "leader"}

@@ -10,20 +10,20 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from components.addons.addons import MetricsAdapterConfig
-from components.errors import ConfigError
+from components.core.errors import ConfigError
+from components.core.plan import Part, SecretRef
+from components.engines.custom.config import CustomEngine, MetricsConfig
+from components.engines.tgi.config import TgiEngine
 from components.monitoring.scrape import ManagedPrometheus
-from components.plan import Part, SecretRef
 from components.scaling.autoscaler import AutoscalingConfig
-from components.serving.cache import Claim, ExistingClaim, NodeDisk, ReplicaDisk
 from components.serving.config import ModelServerConfig, ResourcesConfig, SecurityConfig, UpdateConfig
-from components.serving.custom import CustomEngine, MetricsConfig
-from components.serving.hub_token import ExistingSecret, ExternalSecret, PulumiSecret, SecretManager
 from components.serving.model_server import model_server
 from components.serving.network_policy import EgressConfig, NetworkConfig
 from components.serving.site import Site
-from components.serving.tgi import TgiEngine
 from components.traffic.service import ServiceConfig
-from tests.components.reading import container, kinds, manifest, pod, variables
+from components.weights.cache import Claim, ExistingClaim, NodeDisk, ReplicaDisk
+from components.weights.hub_token import ExistingSecret, ExternalSecret, PulumiSecret, SecretManager
+from tests.components.parts import container, kinds, manifest, pod, variables
 
 COMMIT = "0e9e39f249a16976918f6564b8830bc894c89659"
 

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.errors import ConfigError
-from components.plan import Part
-from components.quantity import number
+from components.core.errors import ConfigError
+from components.core.plan import Part
+from components.core.quantity import number
 from components.tenancy.namespace import NamespaceConfig, QuotaConfig, namespace
 from components.tenancy.pod_security import strictest_level
-from infra.assemble import assemble
-from infra.environment import Environment
+from infra.plan.assemble import assemble
+from infra.plan.environment import Environment
 
 
 def manifest(part: Part, role: str) -> dict:  # type: ignore[type-arg]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.errors import ConfigError
+from components.core.errors import ConfigError
 from components.tenancy.priority_class import PriorityClassConfig, priority_class
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from components.errors import ConfigError
-from components.plan import Part
+from components.core.errors import ConfigError
+from components.core.plan import Part
 from components.traffic.virtual_service import GatewayConfig, HeaderMatch, RouteConfig, RouteRule, virtual_service
-from tests.components.reading import kinds, manifest
+from tests.components.parts import kinds, manifest
 
 SUBSETS = {"v1": {"version": "stable"}, "v2": {"version": "experimental"}}
 

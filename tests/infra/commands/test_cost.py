@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from infra import cli
-from infra.cost_report import WIDTH
+from infra.commands.cost_report import WIDTH
 
 ROOT = Path(__file__).resolve().parents[3]
 ROW = {

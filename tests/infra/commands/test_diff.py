@@ -12,7 +12,7 @@ import pytest
 
 from infra.commands.diff import exit_code
 from infra.diff.report import EnvironmentDiff, Report
-from infra.diff.serial import from_json
+from infra.diff.snapshots.serial import from_json
 
 from ..diff.repository import LOCAL, Repo
 

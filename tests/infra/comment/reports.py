@@ -15,9 +15,9 @@ TGI = "ghcr.io/huggingface/text-generation-inference"
 @cache
 def pictures() -> tuple[str, str]:
     """Staging as it is shipped, and with another machine type."""
-    from infra.environments import load  # noqa: PLC0415 - only some tests draw
-    from infra.graph import picture  # noqa: PLC0415
-    from infra.svg import to_svg  # noqa: PLC0415
+    from infra.picture.graph import picture  # noqa: PLC0415
+    from infra.picture.svg import to_svg  # noqa: PLC0415
+    from infra.plan.environments import load  # noqa: PLC0415 - only some tests draw
 
     loaded = load(ROOT / "stacks/Pulumi.staging.yaml", None)
     before = to_svg(picture(loaded.environment, loaded.plan))

@@ -15,7 +15,7 @@ from infra.comment import json as json_form
 from infra.comment import sarif, text
 from infra.comment.formats import FORMATS, Options
 from infra.diff.report import Change, EnvironmentDiff, FieldChange, Headline, Report
-from infra.report import Paint
+from infra.terminal.terminal import Paint
 
 from .reports import finding, fleet, three_changes
 from .strings import REPORTS, WIDE

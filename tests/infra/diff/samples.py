@@ -6,8 +6,8 @@ from copy import deepcopy
 from typing import Any
 
 from components.catalog.replacements import Rule
-from infra.diff.identity import resource_key
-from infra.diff.snapshot import Resource
+from infra.diff.snapshots.identity import resource_key
+from infra.diff.snapshots.snapshot import Resource
 
 API_VERSIONS = {
     "ConfigMap": "v1", "Namespace": "v1", "PersistentVolume": "v1", "PersistentVolumeClaim": "v1", "Secret": "v1",

@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from infra.diff.from_plan import snapshot_of
-from infra.diff.snapshot import Snapshot
-from infra.environments import load
+from infra.diff.snapshots.from_plan import snapshot_of
+from infra.diff.snapshots.snapshot import Snapshot
+from infra.plan.environments import load
 
 ROOT = Path(__file__).parents[3]
 TODAY = date(2026, 11, 21)

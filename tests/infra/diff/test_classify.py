@@ -13,7 +13,7 @@ from components.catalog.table import rows
 from infra.diff.classify import classify, created, deleted
 from infra.diff.compare import differences
 from infra.diff.report import EFFECTS
-from infra.diff.snapshot import Resource
+from infra.diff.snapshots.snapshot import Resource
 
 from .samples import changed
 

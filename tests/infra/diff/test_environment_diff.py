@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.diff.environment_diff import diff
-from infra.diff.redact import SECRET
 from infra.diff.report import EnvironmentDiff
-from infra.diff.snapshot import Resource, Snapshot
+from infra.diff.snapshots.snapshot import Resource, Snapshot
+from infra.diff.telling.redact import SECRET
 
 from .stacks import sides, snapshot, stack
 from .trees import changed, real_resources

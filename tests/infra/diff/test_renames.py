@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from infra.diff.renames import renames
-from infra.diff.snapshot import Resource
+from infra.diff.snapshots.snapshot import Resource
 
 
 def config(name: str, data: dict[str, Any], namespace: str = "n") -> Resource:

@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from components.catalog.object_fields import traits
-from infra.diff.from_plan import resources_of
-from infra.environments import load
+from infra.diff.snapshots.from_plan import resources_of
+from infra.plan.environments import load
 
 from .stacks import STACKS
 

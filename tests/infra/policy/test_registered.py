@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from components.plan import TYPE_PREFIX, Item, Part, Plan
+from components.core.plan import TYPE_PREFIX, Item, Part, Plan
 from components.proofs.finding import Finding
-from components.proofs.index import Index
 from components.proofs.rules import RULES
-from infra.environments import load
+from components.reading.index import Index
+from infra.plan.environments import load
 from infra.policy.registered import JUDGED, NOT_JUDGED, Registered, rebuilt, violations
-from infra.project import load_project
+from infra.stack.project import load_project
 from tests.components.proofs.cases import CASES, Case
 from tests.contract.program import ROOT, STACKS
 

@@ -1,0 +1,39 @@
+"""Pulumi components of the traffic domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from ..traffic.virtual_service import RouteConfig, virtual_service
+from .component import Component
+
+
+class VirtualService(Component):
+    """An Istio route with the DestinationRule that defines its subsets.
+
+    Args:
+        name: the route's name; both objects carry it.
+        config: its settings.
+        namespace: namespace of the model it leads to.
+        host: the model's Service in the cluster's DNS, such as `chat.inference.svc.cluster.local`.
+        port: port of that Service. Omitted: 80.
+        subsets: subsets' names, each with the pod labels that define it. Omitted: the model has one version.
+        opts: Pulumi options.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: RouteConfig,
+        *,
+        namespace: str,
+        host: str,
+        port: int = 80,
+        subsets: Mapping[str, Mapping[str, str]] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        part = virtual_service(name, config, namespace=namespace, host=host, port=port, subsets=subsets or {})
+        super().__init__(part, opts=opts)
+        self.config = config

@@ -1,0 +1,1 @@
+"""What everything else is said in: the plan, settings, errors, names, quantities."""

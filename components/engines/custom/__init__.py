@@ -1,0 +1,1 @@
+"""Any other server in a container."""

@@ -1,0 +1,1 @@
+"""Physics of GPU memory: weights, keys and values, activations, overhead, sharding."""

@@ -1,0 +1,1 @@
+"""Where a model's files come from: caches, downloads, disks, images, and the Hub's token."""

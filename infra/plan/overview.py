@@ -1,0 +1,183 @@
+"""What a person asks of a plan first: which models, how many replicas of what, on how many GPUs of which kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.catalog.accelerators import accelerators
+from components.core.manifest import pod_templates
+from components.core.plan import GPU, Part, Plan
+from components.gpu.compute_class import class_pools
+from components.gpu.node_pool import GpuNodePoolConfig
+
+from ..terminal.words import span
+from .environment import Environment
+
+_BOUGHT = {"on-demand": "", "spot": "Spot", "flex-start": "flex-start", "reservation": "reserved"}
+_SERVERS = {"Deployment": "deployment", "LeaderWorkerSet": "leader-worker-set"}
+"""What makes the pods of a model, and how the roles of such items end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One Deployment of a model, or LeaderWorkerSet.
+
+    Attributes:
+        name: `blue` or `canary`; empty when the model has one Deployment only.
+        server: what runs and its version, `tgi 3.3.6`.
+        gpus: GPUs of one replica, on all its nodes.
+        min: fewest replicas.
+        max: most replicas.
+        standby: whether the Service leads past it.
+    """
+
+    name: str
+    server: str
+    gpus: int
+    min: int
+    max: int
+    standby: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gpus:
+    """GPUs of one kind that an environment can have.
+
+    Attributes:
+        accelerator: as GKE names it.
+        bought: `on-demand`, `spot`, `flex-start`, `reservation`, or `compute class` where GKE chooses.
+        min: GPUs that are always there.
+        max: most GPUs; `None` when nothing bounds them.
+    """
+
+    accelerator: str
+    bought: str
+    min: int
+    max: int | None
+
+    def __str__(self) -> str:
+        words = _BOUGHT.get(self.bought, "by class")
+        return " ".join(filter(None, (span(self.min, self.max), gpu_name(self.accelerator), words)))
+
+
+def gpu_name(accelerator: str) -> str:
+    """What people call a GPU: `A100`."""
+    known = accelerators().get(accelerator)
+    return known.short.upper() if known else accelerator
+
+
+def how_bought(provisioning: str) -> str:
+    """How people say a node is bought; empty for plain on-demand."""
+    return _BOUGHT[provisioning]
+
+
+def tracks(part: Part) -> tuple[Track, ...]:
+    """The Deployments and LeaderWorkerSets of a model, in the plan's order."""
+    ranges = {
+        item.properties["spec"]["scaleTargetRef"]["name"]: item.properties["spec"]
+        for item in part.items
+        if item.kind == "HorizontalPodAutoscaler"
+    }
+    service: Mapping[str, str] = next(
+        (item.properties["spec"]["selector"] for item in part.items if item.kind == "Service"), {}
+    )
+    return tuple(
+        _track(item.role, item.properties, ranges.get(item.object_name), service)
+        for item in part.items
+        if item.kind in _SERVERS
+    )
+
+
+def gpu_ranges(environment: Environment, plan: Plan) -> tuple[Gpus, ...]:
+    """How many GPUs of each kind the environment has at least and at most.
+
+    Pools count by their nodes. Where GKE makes the nodes that pods ask for (a compute class, Autopilot, a pool that
+    exists without a declared size), the replicas count instead.
+    """
+    found: dict[tuple[str, str], tuple[int, int | None]] = {}
+    for pool in environment.node_pools.values():
+        if pool.accelerator and pool.nodes and not environment.autopilot:
+            each = pool.gpus_per_node
+            _add(found, (pool.accelerator, pool.provisioning), pool.nodes.min * each, pool.nodes.max * each)
+    for part in plan.parts:
+        if part.path[:1] == ("models",):
+            _add_demand(found, environment, part)
+    return tuple(Gpus(accelerator, bought, *count) for (accelerator, bought), count in found.items())
+
+
+def _add_demand(found: dict[tuple[str, str], tuple[int, int | None]], environment: Environment, part: Part) -> None:
+    pools = _targets(environment, part)
+    unbounded = [pool for pool in pools if pool.accelerator and (environment.autopilot or not pool.nodes)]
+    if not unbounded:
+        return
+    ways = {pool.provisioning for pool in unbounded}
+    names = dict.fromkeys(pool.accelerator for pool in unbounded if pool.accelerator)
+    most = sum(track.gpus * track.max for track in tracks(part))
+    least = sum(track.gpus * track.min for track in tracks(part))
+    # Nodes of a sized pool may serve the same pods, so that none of the others need be there.
+    least = least if len(unbounded) == len(pools) and len(names) == 1 else 0
+    bought = ways.pop() if len(ways) == 1 else "compute class"
+    for name in names:
+        _add(found, (name, bought), least, most)
+
+
+def _targets(environment: Environment, part: Part) -> list[GpuNodePoolConfig]:
+    names = environment.models[part.name].runs_on
+    if names and names[0] in environment.compute_classes:
+        chosen = environment.compute_classes[names[0]]
+        return list(class_pools(names[0], chosen, environment.node_pools).values())
+    return [environment.node_pools[name] for name in names]
+
+
+def _add(
+    found: dict[tuple[str, str], tuple[int, int | None]], key: tuple[str, str], least: int, most: int | None
+) -> None:
+    before_least, before_most = found.get(key, (0, 0))
+    unbounded = most is None or before_most is None
+    found[key] = (before_least + least, None if unbounded else (before_most or 0) + (most or 0))
+
+
+def _track(
+    role: str, manifest: Mapping[str, Any], scaled: Mapping[str, Any] | None, service: Mapping[str, str]
+) -> Track:
+    spec = manifest["spec"]
+    _, pod = next(pod_templates(manifest["kind"], spec))
+    size = spec.get("leaderWorkerTemplate", {}).get("size", 1)
+    fixed = spec.get("replicas", 1)
+    least, most = (scaled["minReplicas"], scaled["maxReplicas"]) if scaled else (fixed, fixed)
+    container = pod["spec"]["containers"][0]
+    labels = pod["metadata"]["labels"]
+    return Track(
+        name=track_name(role),
+        server=f"{container['name']} {image_version(container['image'])}".rstrip(),
+        gpus=size * int(container.get("resources", {}).get("limits", {}).get(GPU, 0)),
+        min=least,
+        max=most,
+        standby=any(labels.get(key) != value for key, value in service.items()),
+    )
+
+
+def track_name(role: str) -> str:
+    """`blue` for the role `blue-deployment`; empty for what is alone."""
+    for noun in _SERVERS.values():
+        role = role.removesuffix(noun)
+    return role.removesuffix("-")
+
+
+def image_version(image: str) -> str:
+    """The tag of an image, or the beginning of its digest; empty when it has neither."""
+    name, _, digest = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    return tag or digest[:19]
+
+
+def models(plan: Plan) -> Iterator[Part]:
+    """The parts that serve models."""
+    return (part for part in plan.parts if part.path[:1] == ("models",))
+
+
+def count_objects(parts: Iterable[Part]) -> int:
+    """Kubernetes objects among the resources of these parts."""
+    return sum(item.is_object for part in parts for item in part.items)

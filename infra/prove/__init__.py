@@ -1,0 +1,1 @@
+"""What the proofs say of an environment."""

@@ -1,0 +1,1 @@
+"""For developers: benchmarks and what generates the documentation. Not shipped."""
