@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..core.errors import Path
 from ..core.plan import Item, Part, Plan
+from ..kinds.names import SCALERS
+from ..kinds.scaler import scale_of
 from .scheduler import Scheduler
 from .workload import CONTROLLERS, Workload, has_labels, namespace_of, place, workloads
 
@@ -148,17 +150,9 @@ class Index:
     def _scales(self) -> Mapping[tuple[str, str, str], tuple[int, int]]:
         """Fewest and most replicas by namespace, kind and name of what is scaled."""
         found: dict[tuple[str, str, str], tuple[int, int]] = {}
-        for _, item in self.objects("HorizontalPodAutoscaler"):
-            spec = item.properties["spec"]
-            target = spec["scaleTargetRef"]
-            bounds = (spec.get("minReplicas", 1), spec["maxReplicas"])
-            found[namespace_of(item), target["kind"], target["name"]] = bounds
-        for _, item in self.objects("ScaledObject"):
-            spec = item.properties["spec"]
-            target = spec["scaleTargetRef"]
-            # KEDA's own defaults (kedacore/keda@v2.21.0 apis/keda/v1alpha1/scaledobject_types.go).
-            bounds = (spec.get("minReplicaCount", 0), spec.get("maxReplicaCount", 100))
-            found[namespace_of(item), target.get("kind", "Deployment"), target["name"]] = bounds
+        for _, item in self.objects(*SCALERS):
+            if scale := scale_of(item.kind, item.properties):
+                found[namespace_of(item), scale.kind, scale.name] = (scale.fewest, scale.most)
         return found
 
 

@@ -11,6 +11,7 @@ from components.core.manifest import pod_templates
 from components.core.plan import GPU, Part, Plan
 from components.gpu.compute_class import class_pools
 from components.gpu.node_pool import GpuNodePoolConfig
+from components.kinds.scaler import Scale, scale_of
 
 from ..terminal.words import span
 from .environment import Environment
@@ -75,11 +76,8 @@ def how_bought(provisioning: str) -> str:
 
 def tracks(part: Part) -> tuple[Track, ...]:
     """The Deployments and LeaderWorkerSets of a model, in the plan's order."""
-    ranges = {
-        item.properties["spec"]["scaleTargetRef"]["name"]: item.properties["spec"]
-        for item in part.items
-        if item.kind == "HorizontalPodAutoscaler"
-    }
+    scales = (scale_of(item.kind, item.properties) for item in part.items)
+    ranges = {scale.name: scale for scale in scales if scale}
     service: Mapping[str, str] = next(
         (item.properties["spec"]["selector"] for item in part.items if item.kind == "Service"), {}
     )
@@ -139,14 +137,12 @@ def _add(
     found[key] = (before_least + least, None if unbounded else (before_most or 0) + (most or 0))
 
 
-def _track(
-    role: str, manifest: Mapping[str, Any], scaled: Mapping[str, Any] | None, service: Mapping[str, str]
-) -> Track:
+def _track(role: str, manifest: Mapping[str, Any], scaled: Scale | None, service: Mapping[str, str]) -> Track:
     spec = manifest["spec"]
     _, pod = next(pod_templates(manifest["kind"], spec))
     size = spec.get("leaderWorkerTemplate", {}).get("size", 1)
     fixed = spec.get("replicas", 1)
-    least, most = (scaled["minReplicas"], scaled["maxReplicas"]) if scaled else (fixed, fixed)
+    least, most = (scaled.fewest, scaled.most) if scaled else (fixed, fixed)
     container = pod["spec"]["containers"][0]
     labels = pod["metadata"]["labels"]
     return Track(

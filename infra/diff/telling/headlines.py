@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from components.core.errors import Path, dotted
+from components.kinds.names import LASTING, SCALERS
 
 from ...plan.overview import track_name
 from ...terminal.words import listed
@@ -17,7 +18,7 @@ from ..report import ABSENT, EFFECTS, Change, Effect, Headline
 from ..snapshots.snapshot import Resource
 from .causes import causes, image_words, pairs_of
 from .impact import Impact
-from .pods import CONTROLLERS, pod_template, selector
+from .pods import pod_template, selector
 from .routes import percent, shares
 
 _SECTIONS = {
@@ -63,7 +64,7 @@ def _headline(group: Sequence[Told], impact: Impact) -> Headline:
     effect = min((one.change.effect for one in group), key=EFFECTS.index)
     worst = [one for one in group if one.change.effect == effect]
     what = _what(group, worst, effect, impact)
-    lead = next((one for one in worst if one.pair.resource.kind in (*CONTROLLERS, "NodePool", "Cluster")), worst[0])
+    lead = next((one for one in worst if one.pair.resource.kind in (*LASTING, "NodePool", "Cluster")), worst[0])
     at = lead.change.at
     line = impact.head.snapshot.lines.get(dotted(at)) if at else None
     return Headline(lead.change.component, at, effect, what, _means(worst, effect), line)
@@ -210,7 +211,7 @@ def _means(worst: Sequence[Told], effect: Effect) -> str:
 
 def _tracks(subject: str, worst: Sequence[Told], impact: Impact) -> str:
     """Which of a model's versions restart; only its name where all do."""
-    own = [one.pair.resource for one in worst if one.pair.resource.kind in CONTROLLERS]
+    own = [one.pair.resource for one in worst if one.pair.resource.kind in LASTING]
     if not own or not own[0].at:
         return _who(subject, worst)
     every = impact.head.siblings(own[0])
@@ -222,7 +223,7 @@ def _tracks(subject: str, worst: Sequence[Told], impact: Impact) -> str:
 
 def _track(one: Resource) -> str:
     """Which of a model's versions a resource is, `canary`; empty for what is alone, or no version's."""
-    if one.kind not in (*CONTROLLERS, "HorizontalPodAutoscaler", "ScaledObject") or one.at[:1] != ("models",):
+    if one.kind not in (*LASTING, *SCALERS) or one.at[:1] != ("models",):
         return ""
     return track_name(one.role.removesuffix("autoscaler").removesuffix("-"))
 
@@ -230,7 +231,7 @@ def _track(one: Resource) -> str:
 def _who(subject: str, worst: Sequence[Told]) -> str:
     """A component, or what of it is meant where that is not its pods, pool or cluster."""
     one = worst[0].pair.resource
-    if one.kind in (*CONTROLLERS, "NodePool", "Cluster", "Release") or (not one.at and one.name in subject):
+    if one.kind in (*LASTING, "NodePool", "Cluster", "Release") or (not one.at and one.name in subject):
         return subject
     if one.at[:1] != ("models",) and f"`{one.name}`" in subject:
         return subject
@@ -256,7 +257,7 @@ def _introduced(group: Sequence[Told]) -> str:
         if one.kind == "NodePool":
             machine = inside(one.properties, "nodeConfig").get("machineType")
             return f": {machine}" if machine else ""
-        if one.kind in CONTROLLERS:
+        if one.kind in LASTING:
             boxes = inside(pod_template(one), "spec").get("containers") or [{}]
             server = image_words(inside(boxes[0]))
             return f": {server}" if server else ""

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from math import ceil
 
 from components.core.plan import GPU
+from components.kinds.names import DAEMON_SET, LASTING
+from components.kinds.scaler import scale_of
 
 from ...terminal.words import counted, listed, span
 from ..compare import PROTECT, Difference, inside
 from ..pair import Pair
 from ..report import ABSENT
 from ..snapshots.snapshot import Resource, Snapshot
-from .pods import CONTROLLERS, Band, Pods, Rollout, minutes, pod_template, scale_bounds, selector
+from .pods import Band, Pods, Rollout, minutes, pod_template, selector
 from .routes import moved_shares, percent
 
 _REFUSED = frozenset(
@@ -39,7 +41,7 @@ class Impact:
 
     def _means(self, pair: Pair) -> str:
         one, effect = pair.resource, pair.ruling.effect
-        if effect == "restarted" and one.kind in CONTROLLERS:
+        if effect == "restarted" and one.kind in LASTING:
             return self._restart(one)
         if effect == "replaced":
             return self._replaced(pair)
@@ -49,14 +51,14 @@ class Impact:
             return self._rerouted(pair)
         if effect == "scaled":
             return self._scaled(pair)
-        if effect == "added" and one.kind in CONTROLLERS:
+        if effect == "added" and one.kind in LASTING:
             return self._added(one)
         if effect == "harmless" and any(found.place == PROTECT and not found.after for found in pair.differences):
             return f"Pulumi would now let {one.kind} `{one.name}` be deleted"
         return ""
 
     def _restart(self, one: Resource) -> str:
-        if one.kind == "DaemonSet":
+        if one.kind == DAEMON_SET:
             return "on every node, one at a time; models are not touched"
         replicas = self.head.replicas(one)
         pods = _pods(one, replicas)
@@ -116,7 +118,7 @@ class Impact:
                 return f"{_LOST}; `up` waits for pods that use it to go"
             case "StorageClass" | "PriorityClass":
                 return "what exists keeps its settings"
-            case kind if kind in CONTROLLERS:
+            case kind if kind in LASTING:
                 start = self.head.start(pair.resource) or self.base.start(one)
                 replicas = self.base.replicas(one)
                 pods = f"{_pods(one, replicas)} {_verb('go', replicas)}"
@@ -169,8 +171,8 @@ class Impact:
         return "; ".join(text)
 
     def _removed(self, one: Resource) -> str:
-        if one.kind in CONTROLLERS:
-            if one.kind == "DaemonSet":
+        if one.kind in LASTING:
+            if one.kind == DAEMON_SET:
                 return "its pods stop on every node"
             replicas = self.base.replicas(one)
             return f"{_pods(one, replicas)} {_verb('stop', replicas)}"
@@ -208,18 +210,19 @@ class Impact:
 
     def _scaled(self, pair: Pair) -> str:
         one = pair.resource
-        if one.kind in CONTROLLERS and pair.before is not None:
+        if one.kind in LASTING and pair.before is not None:
             before, after = self.base.replicas(pair.before), self.head.replicas(one)
             return _more_or_less(before, after, _gpus(one), _noun(one, several=True)) + self._shares(pair.before, one)
-        if one.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
+        if (new := scale_of(one.kind, one.properties)) is not None:
             if pair.before is None or pair.after is None:
-                band = scale_bounds(one)
                 word = "" if pair.before is None else "no longer "
-                return f"{word}{span(band.low, band.high)} pods"
-            old, new = scale_bounds(pair.before), scale_bounds(pair.after)
-            target = inside(one.properties, "spec", "scaleTargetRef")
-            owner = next((found for found in self._owners(one) if found.name == target.get("name")), None)
-            return _more_or_less(old, new, _gpus(owner) if owner else 0, "pods") if old != new else ""
+                return f"{word}{span(new.fewest, new.most)} pods"
+            old = scale_of(pair.before.kind, pair.before.properties) or new
+            if old[:2] == new[:2]:
+                return ""
+            owner = next((found for found in self.head.siblings(one) if found.name == new.name), None)
+            before, after = (Band(scale.fewest, scale.most) for scale in (old, new))
+            return _more_or_less(before, after, _gpus(owner) if owner else 0, "pods")
         if one.kind == "NodePool":
             return "; ".join(_node_counts(pair.differences))
         return "pods that run stay" if one.kind == "ResourceQuota" else ""
@@ -234,9 +237,6 @@ class Impact:
             for pods, one, beside in zip((self.base, self.head), (before, after), others, strict=True)
         )
         return "" if round(old, 3) == round(new, 3) else f", {percent(old * 100)} → {percent(new * 100)} of requests"
-
-    def _owners(self, one: Resource) -> Iterable[Resource]:
-        return self.head.siblings(one)
 
 
 def _cut(pair: Pair) -> str:

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 from components.catalog.object_fields import default_of
 from components.core.errors import Path, dotted
 from components.core.plan import Item, Part, Plan
+from components.kinds.names import LASTING, SCALERS
+from components.kinds.scaler import scale_of
 from components.reading.index import Index
 from components.reading.scheduler import Verdict
 from components.reading.workload import has_labels
@@ -22,8 +24,6 @@ from ..compare import inside
 from ..pair import component_of
 from ..snapshots.snapshot import Resource, Snapshot
 
-CONTROLLERS = ("Deployment", "StatefulSet", "LeaderWorkerSet", "DaemonSet")
-"""Kinds whose pods run on."""
 _Label: TypeAlias = tuple[str, str, str]
 """A namespace, and a label with its value."""
 _MINUTE, _LONG = 60, 120
@@ -135,10 +135,8 @@ class Pods:
     def _scales(self) -> Mapping[tuple[str, str, str], Band]:
         found: dict[tuple[str, str, str], Band] = {}
         for one in self.snapshot.resources:
-            if one.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
-                target = inside(one.properties, "spec", "scaleTargetRef")
-                kind, name = str(target.get("kind", "Deployment")), str(target.get("name", ""))
-                found[one.namespace, kind, name] = scale_bounds(one)
+            if scale := scale_of(one.kind, one.properties):
+                found[one.namespace, scale.kind, scale.name] = Band(scale.fewest, scale.most)
         return found
 
     @cached_property
@@ -164,7 +162,7 @@ class Pods:
     def _controllers_by_label(self) -> Mapping[_Label, list[Resource]]:
         found: dict[_Label, list[Resource]] = defaultdict(list)
         for one in self.snapshot.resources:
-            if one.kind in CONTROLLERS:
+            if one.kind in LASTING:
                 for label in pod_labels(one).items():
                     found[one.namespace, *label].append(one)
         return found
@@ -174,8 +172,8 @@ class Pods:
         """Services by their kind, and under no kind what makes pods."""
         found: dict[tuple[str, str, Path | str], list[Resource]] = defaultdict(list)
         for one in self.snapshot.resources:
-            if one.kind in CONTROLLERS or (one.kind == "Service" and selector(one)):
-                kind = "" if one.kind in CONTROLLERS else one.kind
+            if one.kind in LASTING or (one.kind == "Service" and selector(one)):
+                kind = "" if one.kind in LASTING else one.kind
                 found[kind, one.namespace, component_of(one)].append(one)
         return found
 
@@ -183,7 +181,7 @@ class Pods:
     def _verdicts(self) -> tuple[Verdict, ...]:
         parts: dict[str, list[Resource]] = defaultdict(list)
         for one in self.snapshot.resources:
-            if one.kind in (*CONTROLLERS, "HorizontalPodAutoscaler", "ScaledObject"):
+            if one.kind in (*LASTING, *SCALERS):
                 parts[one.component or one.key].append(one)
         plan = Plan(
             self.snapshot.environment,
@@ -191,15 +189,6 @@ class Pods:
             nodes=self.snapshot.nodes,
         )
         return Index(plan).scheduler.verdicts
-
-
-def scale_bounds(resource: Resource) -> Band:
-    """The fewest and most replicas that an autoscaler sets."""
-    spec = inside(resource.properties, "spec")
-    if resource.kind == "ScaledObject":
-        # KEDA's own defaults (kedacore/keda@v2.21.0 apis/keda/v1alpha1/scaledobject_types.go).
-        return Band(_whole(spec.get("minReplicaCount"), 0), _whole(spec.get("maxReplicaCount"), 100))
-    return Band(_whole(spec.get("minReplicas"), 1), _whole(spec.get("maxReplicas"), 1))
 
 
 def pod_labels(resource: Resource) -> Mapping[str, str]:
