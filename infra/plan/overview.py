@@ -22,7 +22,7 @@ _SERVERS = {"Deployment": "deployment", "LeaderWorkerSet": "leader-worker-set"}
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class TrackSummary:
     """One Deployment of a model, or LeaderWorkerSet.
 
     Attributes:
@@ -74,7 +74,7 @@ def how_bought(provisioning: str) -> str:
     return _BOUGHT[provisioning]
 
 
-def tracks(part: Part) -> tuple[Track, ...]:
+def tracks(part: Part) -> tuple[TrackSummary, ...]:
     """The Deployments and LeaderWorkerSets of a model, in the plan's order."""
     scales = (scale_of(item.kind, item.properties) for item in part.items)
     ranges = {scale.name: scale for scale in scales if scale}
@@ -137,7 +137,7 @@ def _add(
     found[key] = (before_least + least, None if unbounded else (before_most or 0) + (most or 0))
 
 
-def _track(role: str, manifest: Mapping[str, Any], scaled: Scale | None, service: Mapping[str, str]) -> Track:
+def _track(role: str, manifest: Mapping[str, Any], scaled: Scale | None, service: Mapping[str, str]) -> TrackSummary:
     spec = manifest["spec"]
     _, pod = next(pod_templates(manifest["kind"], spec))
     size = spec.get("leaderWorkerTemplate", {}).get("size", 1)
@@ -145,7 +145,7 @@ def _track(role: str, manifest: Mapping[str, Any], scaled: Scale | None, service
     least, most = (scaled.fewest, scaled.most) if scaled else (fixed, fixed)
     container = pod["spec"]["containers"][0]
     labels = pod["metadata"]["labels"]
-    return Track(
+    return TrackSummary(
         name=track_name(role),
         server=f"{container['name']} {image_version(container['image'])}".rstrip(),
         gpus=size * int(container.get("resources", {}).get("limits", {}).get(GPU, 0)),

@@ -16,7 +16,7 @@ from components.reading.index import Index
 from components.scaling.autoscaler import AutoscalingConfig, autoscaler_item
 from infra.diff.snapshots.from_plan import resources_of
 from infra.diff.snapshots.snapshot import Snapshot
-from infra.diff.telling.pods import Band, Pods
+from infra.diff.telling.pods import IntRange, Pods
 from infra.plan.overview import tracks
 
 TARGET = {"kind": "StatefulSet", "name": "a"}
@@ -84,4 +84,4 @@ def test_every_reader_sees_the_same_bounds(kind: str) -> None:
 
     assert (pod.least, pod.most) == (0, 8)
     assert (track.min, track.max) == (0, 8)
-    assert Pods(snapshot).replicas(resource) == Band(0, 8)
+    assert Pods(snapshot).replicas(resource) == IntRange(0, 8)
