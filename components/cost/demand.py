@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..core.plan import Usage
+from ..kinds.names import DAEMON_SET, ENDING
 from .line import whole_sum
 from .nodes import Group
 from .packing import Resources
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ..reading.index import Index
     from ..reading.workload import Workload
 
-_ENDS = ("Job", "CronJob", "DaemonSet")
+_ENDS = (*ENDING, DAEMON_SET)
 """What ends by itself, and what runs on nodes that are there anyway."""
 
 
@@ -71,7 +72,7 @@ def demand(index: Index, found: Sequence[Group], usage: Mapping[str, Usage]) -> 
             expected[id(verdict.pod)],
         )
         for verdict in index.scheduler.verdicts
-        if verdict.pod.item.kind not in _ENDS and verdict.pod.runs
+        if verdict.pod.kind not in _ENDS and verdict.pod.runs
     )
 
 

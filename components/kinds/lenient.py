@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from math import isfinite
-from types import MappingProxyType
 from typing import Any
 
 from ..core.quantity import number
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = {}
 """What a mapping is that is not there."""
+_LISTS = (list, tuple)
+_NESTED = (dict, *_LISTS)
 
 
 def inside(tree: Any, *names: str) -> Mapping[str, Any]:
     """The mapping at some place of a tree; an empty one where there is none."""
     for name in names:
-        tree = tree.get(name) if isinstance(tree, Mapping) else None
-    return tree if isinstance(tree, Mapping) else NOTHING
+        tree = tree.get(name) if isinstance(tree, dict) else None
+    return tree if isinstance(tree, dict) else NOTHING
 
 
 def entries(value: Any) -> list[Mapping[str, Any]]:
     """The mappings in a list; none where it is no list."""
-    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list | tuple) else []
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, _LISTS) else []
 
 
 def words(value: Any) -> tuple[str, ...]:
     """The scalars in a list, as text; none where it is no list."""
-    if not isinstance(value, list | tuple):
+    if not isinstance(value, _LISTS):
         return ()
     return tuple(
-        word if isinstance(word, str) else str(word)
-        for word in value
-        if word is not None and not isinstance(word, Mapping | list | tuple)
+        word if isinstance(word, str) else str(word) for word in value if isinstance(word, str) or _is_scalar(word)
     )
 
 
@@ -50,11 +50,16 @@ def whole(value: Any, absent: int) -> int:
 
 def pairs(value: Any) -> Mapping[str, Any]:
     """Labels or annotations: a mapping without mappings and lists in it. The values are as given, texts or not."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return NOTHING
-    if any(isinstance(entry, Mapping | list | tuple) or entry is None for entry in value.values()):
-        return {key: entry for key, entry in value.items() if not isinstance(entry, Mapping | list | tuple | None)}
+    for entry in value.values():
+        if not isinstance(entry, str) and not _is_scalar(entry):
+            return {key: entry for key, entry in value.items() if _is_scalar(entry)}
     return value
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is not None and not isinstance(value, _NESTED)
 
 
 def amount(quantity: Any) -> float | None:
@@ -70,6 +75,11 @@ def amount(quantity: Any) -> float | None:
 
 def thousandths(quantity: Any) -> int | None:
     """A Kubernetes quantity in thousandths of its base unit, so that sums are exact; `None` for what is none."""
+    return _thousandths(quantity if isinstance(quantity, str) else amount(quantity))
+
+
+@cache
+def _thousandths(quantity: str | float | None) -> int | None:
     value = amount(quantity)
     return None if value is None else round(value * 1000)
 

@@ -19,7 +19,7 @@ LASTING = (*SERVERS, DAEMON_SET)
 """Kinds whose pods run on."""
 ENDING = (JOB, CRON_JOB)
 """Kinds whose pods end by themselves."""
-CONTROLLERS = frozenset({*LASTING, *ENDING})
+CONTROLLERS = (*LASTING, *ENDING)
 """Kinds that make pods."""
 SCALERS = (HORIZONTAL_POD_AUTOSCALER, SCALED_OBJECT)
 """Kinds that set how many replicas another object has."""

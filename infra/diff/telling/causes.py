@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+from components.kinds.pod import ContainerSpec
 
 from ...plan.overview import image_version
 from ...terminal.words import listed
@@ -68,10 +70,10 @@ def value_words(value: Any) -> str | None:
     return None
 
 
-def image_words(container: Mapping[str, Any]) -> str:
+def image_words(container: ContainerSpec) -> str:
     """`TGI 3.3.6`; empty where a container has no image."""
-    name, image = str(container.get("name", "")), container.get("image")
-    return f"{_ENGINES.get(name, name)} {image_version(image)}".strip() if isinstance(image, str) else ""
+    name, image = container.name, container.image
+    return f"{_ENGINES.get(name, name)} {image_version(image)}".strip() if image else ""
 
 
 def _cause(one: Difference, shown: FieldChange) -> str:

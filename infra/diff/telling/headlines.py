@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from components.core.errors import Path, dotted
 from components.kinds.names import LASTING, SCALERS
+from components.kinds.workload import controller
 
 from ...plan.overview import track_name
 from ...terminal.words import listed
@@ -18,7 +19,7 @@ from ..report import ABSENT, EFFECTS, Change, Effect, Headline
 from ..snapshots.snapshot import Resource
 from .causes import causes, image_words, pairs_of
 from .impact import Impact
-from .pods import pod_template, selector
+from .pods import selector
 from .routes import percent, shares
 
 _SECTIONS = {
@@ -258,8 +259,9 @@ def _introduced(group: Sequence[Told]) -> str:
             machine = inside(one.properties, "nodeConfig").get("machineType")
             return f": {machine}" if machine else ""
         if one.kind in LASTING:
-            boxes = inside(pod_template(one), "spec").get("containers") or [{}]
-            server = image_words(inside(boxes[0]))
+            says = controller(one.kind, one.properties)
+            boxes = says.template.containers if says and says.template else ()
+            server = image_words(boxes[0]) if boxes else ""
             return f": {server}" if server else ""
     return ""
 
