@@ -9,8 +9,8 @@ from typing import Literal
 
 from components.catalog.accelerators import accelerators
 from components.core.plan import Part, Plan
-from components.gpu.cluster import KubeconfigConfig
 from components.gpu.compute_class import ComputeClassConfig, Priority
+from components.gpu.kubeconfig import KubeconfigConfig
 from components.gpu.node_pool import GpuNodePoolConfig
 from components.traffic.virtual_service import RouteConfig, RouteRule
 

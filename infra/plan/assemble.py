@@ -8,8 +8,9 @@ from functools import partial
 
 from components.addons.charts import charts
 from components.core.plan import Limits, NodeShape, Part, Plan
-from components.gpu.cluster import SYSTEM_POOL, GkeClusterConfig, KubeconfigConfig, gke_cluster
+from components.gpu.cluster import SYSTEM_POOL, GkeClusterConfig, gke_cluster
 from components.gpu.compute_class import class_pools, compute_class
+from components.gpu.kubeconfig import KubeconfigConfig
 from components.gpu.node_pool import GpuNodePoolConfig, node_pool
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
@@ -63,8 +64,8 @@ class _Assembly:
     def __init__(self, environment: Environment, found: Collector) -> None:
         self.environment = environment
         self.found = found
-        self.zones: tuple[str, ...] = getattr(environment.cluster, "zones", ())
-        self.location = getattr(environment.cluster, "location", "")
+        self.zones = environment.cluster.zones
+        self.location = environment.cluster.location
         self.nodes: dict[str, NodeShape] = {}
 
     def plan(self, name: str) -> Plan:
@@ -116,7 +117,6 @@ class _Assembly:
 
     def _pools(self) -> list[Part]:
         parts = []
-        project = getattr(self.environment.cluster, "project", None)
         for name, config in self.environment.node_pools.items():
             path = ("node_pools", name)
             shape = self.found.attempt(
@@ -141,8 +141,8 @@ class _Assembly:
                 node_pool,
                 name,
                 config,
-                cluster=self.environment.cluster.name,  # type: ignore[union-attr]  # on_gke says it has one
-                project=project,
+                cluster=self.environment.cluster.name,
+                project=self.environment.cluster.project,
                 location=self.location,
                 cluster_zones=self.zones,
                 after=self.base,
@@ -323,7 +323,7 @@ class _Assembly:
         if routes:
             exports["routes"] = {part.name: list(part.outputs["hosts"]) for part in routes}
         if self.environment.on_gke:
-            exports["cluster"] = self.environment.cluster.name  # type: ignore[union-attr]  # on_gke says it has one
+            exports["cluster"] = self.environment.cluster.name
         return exports
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from components.gpu.cluster import KubeconfigConfig
+from components.gpu.kubeconfig import KubeconfigConfig
 
 from ...plan.environment import Environment
 from ...plan.environments import UsageError
