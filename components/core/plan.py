@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from .demand import Demand
+from .facts import TrackFacts
 
 TYPE_PREFIX = "inference:index:"
 """Component tokens are `inference:index:<Class>`; they are written into every stack's state and never change."""
@@ -135,7 +135,7 @@ class Part:
         after: keys of the parts that must be whole before this one starts.
         siblings: other kinds that the same thing can become by a change of its settings; Pulumi then takes over what
             is there instead of making it a second time.
-        demands: what each item that serves a model asks of GPU memory, by role.
+        tracks: what the builder knew of each version of a model that it serves, in the order of its items.
         path: where the configuration stands in the stack file, `("models", "llama")`; empty in other programs.
     """
 
@@ -146,7 +146,7 @@ class Part:
     after: tuple[str, ...] = ()
     path: tuple[str | int, ...] = ()
     siblings: tuple[str, ...] = ()
-    demands: Mapping[str, Demand] = field(default_factory=dict)
+    tracks: tuple[TrackFacts, ...] = ()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -165,6 +165,10 @@ class Part:
     def token(self) -> str:
         """The component's Pulumi type token."""
         return TYPE_PREFIX + self.kind
+
+    def track(self, role: str) -> TrackFacts | None:
+        """The facts of the version whose pods an item makes; `None` for what serves no model."""
+        return next((track for track in self.tracks if track.role == role), None)
 
 
 @dataclass(frozen=True, slots=True)

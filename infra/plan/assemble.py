@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import partial
 
-from components.addons.charts import charts
+from components.addons.adapter import pod_metrics
+from components.addons.charts import chart_keys, charts
 from components.core.plan import Limits, NodeShape, Part, Plan
 from components.gpu.cluster import SYSTEM_POOL, GkeClusterConfig, gke_cluster
 from components.gpu.compute_class import class_pools, compute_class
@@ -21,8 +22,9 @@ from components.monitoring.scrape import (
     OperatorPrometheus,
     StandalonePrometheus,
     prometheus_url,
+    scrape_targets,
 )
-from components.rollout.model import ModelConfig, model, scaling_metrics, scrape_targets, track_labels
+from components.rollout.model import ModelConfig, model, track_labels
 from components.serving.pod import gpus_of
 from components.serving.site import Site
 from components.tenancy.namespace import NamespaceConfig, namespace
@@ -76,16 +78,17 @@ class _Assembly:
         self.base = tuple(part.key for part in made)
         pools = self._pools()
         classes = self._classes(pools)
-        helm = self._charts()
-        self.chart_keys = {part.path[-1]: part.key for part in helm}
         priorities = self._priority_classes()
-        monitoring = self._monitoring()
+        self.chart_keys = chart_keys(environment.addons)
         self.ready = {part.key for part in (*pools, *classes, *priorities)}
         models = [
             part
             for key, config in environment.models.items()
             if (part := self.found.attempt(("models", key), partial(self._model, key, config)))
         ]
+        # Models come after charts and collectors, which are told what the models' builders know.
+        helm = self._charts(models)
+        monitoring = self._monitoring(models)
         namespaces = self._namespaces([*monitoring, *models])
         routes = self._routes({part.name: part for part in models})
         parts = [*made, *namespaces, *priorities, *pools, *classes, *helm, *monitoring]
@@ -179,29 +182,23 @@ class _Assembly:
             parts += [part] if part else []
         return parts
 
-    def _charts(self) -> list[Part]:
-        adapter = self.environment.addons.metrics_adapter
-        ours = adapter is not None and adapter.kind == "prometheus-adapter" and adapter.state == "install"
-        scaled = self.environment.models.values() if ours else ()
-        metrics = {metric for config in scaled for metric in scaling_metrics(config)}
+    def _charts(self, models: list[Part]) -> list[Part]:
         build = partial(
             charts,
             self.environment.addons,
             prometheus_url=prometheus_url(self.environment.prometheus),
-            pod_metrics=metrics,
+            pod_metrics=pod_metrics(track for part in models for track in part.tracks),
             after=self.base,
             path=("addons",),
         )
         return self.found.attempt((), build) or []
 
-    def _monitoring(self) -> list[Part]:
+    def _monitoring(self, models: list[Part]) -> list[Part]:
         """Our own collectors; namespaces come before them, which `_namespaces` makes."""
         config = self.environment.prometheus
         parts: list[Part | None] = []
         if isinstance(config, StandalonePrometheus):
-            targets = [
-                target for name, entry in self.environment.models.items() for target in scrape_targets(name, entry)
-            ]
+            targets = [target for part in models for target in scrape_targets(part.tracks)]
             if self.environment.dcgm == "daemonset":
                 targets.append(dcgm_target(DCGM_NAMESPACE))
             watched = {config.namespace, *(target.namespace for target in targets)}
