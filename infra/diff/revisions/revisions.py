@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from components.core.errors import did_you_mean
+from components.core.providers import FOLDERS
 
 from ...plan.environments import PROJECT_FILE, UsageError, find_root
 from ...render.render import MARKER
@@ -27,7 +28,6 @@ CODE = ("components", "infra", "requirements", "pyproject.toml")
 """What decides how a stack file is planned. The same in two revisions: they plan alike."""
 RUNNING = Path(__file__).resolve().parents[3]
 """The folder whose code is running."""
-_ROOTS = ("kubernetes", "cloud", "charts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _rendered(folder: Path) -> Rendered | None:
 
 
 def _is_tree(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / MARKER).is_file() or any((folder / name).is_dir() for name in _ROOTS))
+    return folder.is_dir() and ((folder / MARKER).is_file() or any((folder / name).is_dir() for name in FOLDERS))
 
 
 def _folder_in_words(text: str, folder: Path) -> str:
