@@ -208,6 +208,10 @@ def test_a_revision_that_runs_leaves_the_working_tree_alone(repo: Repo) -> None:
             "def main(arguments):\n    print('{\"environments\": []}')\n",
             "`infra snapshot` of its code left it out",
         ),
+        (
+            "import sys\ndef main(_):\n    print(\"infra: No such command 'snapshot'.\", file=sys.stderr)\n    return 2\n",
+            "its code has no `infra snapshot`; check it out, render it, and compare the rendered folders",
+        ),
         ("import no_such_package\n", "ModuleNotFoundError: No module named 'no_such_package'"),
     ],
 )
@@ -227,45 +231,6 @@ def test_code_that_never_ends_is_ended(repo: Repo, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(isolated, "SECONDS", 0.5)
     base, _ = both(read("HEAD", "."), "local")
     assert base.errors == ("its code did not end in 0.5 s",)
-
-
-OLD = """\
-import json, pathlib, sys
-def main(arguments):
-    if arguments[0] == "check":
-        print(json.dumps({"environments": [{"file": "stacks/Pulumi.local.yaml", "findings": [{"rule": "r"}],
-              "waived": [], "rules_held": 7, "footprints": []}]}))
-        return 1
-    if arguments[0] == "render":
-        if "broken" in arguments:
-            print("stacks/Pulumi.broken.yaml:3  models  is wrong", file=sys.stderr)
-            return 2
-        folder = pathlib.Path(arguments[arguments.index("--output") + 1]) / "kubernetes" / "_cluster"
-        folder.mkdir(parents=True)
-        (folder / "namespace-a.yaml").write_text("apiVersion: v1\\nkind: Namespace\\nmetadata:\\n  name: a\\n")
-        return 0
-    print("infra: no such command 'snapshot'.", file=sys.stderr)
-    return 2
-"""
-
-
-def test_code_from_before_snapshots_is_asked_for_its_check_and_render(repo: Repo) -> None:
-    repo.with_code(OLD)
-    repo.stack("broken")
-    repo.commit()
-    shutil.rmtree(repo.folder / "infra")
-    short = repo.git("rev-parse", "--short=7", "HEAD")
-    found = read("HEAD", ".")
-    base, _ = both(found, "local")
-    assert [one.key for one in base.resources] == ["Namespace a"]
-    assert base.findings == ({"rule": "r", "file": "stacks/Pulumi.local.yaml"},)
-    assert base.rules_held == 7
-    assert base.cost is None
-    assert base.notes == (
-        f"HEAD ({short}) is from before `infra snapshot`: its components, nodes, cost and picture are unknown",
-    )
-    broken, _ = both(found, "broken")
-    assert broken.errors == ("stacks/Pulumi.broken.yaml:3  models  is wrong",)
 
 
 def own_repository(folder: Path) -> Repo:
