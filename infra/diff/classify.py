@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from components.catalog.replacements import Rule, rule_of
+from components.catalog.replacements import ReplacementRule, rule_of
 
 from .compare import PROTECT, Difference, exact
 from .report import ABSENT, EFFECTS, Effect
@@ -22,7 +22,7 @@ _FELT = frozenset({
 })  # fmt: skip
 """Kinds whose new name is felt: by clients, by pods that are made anew, or by data that stays behind."""
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "LeaderWorkerSet"})
-_PROTECTION = Rule("*", PROTECT, "in-place", "harmless", "", "pulumi.com/docs/iac/concepts/options/protect")
+_PROTECTION = ReplacementRule("*", PROTECT, "in-place", "harmless", "", "pulumi.com/docs/iac/concepts/options/protect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def classify(before: Resource, after: Resource, differences: Sequence[Difference
     return Ruling("replace" if replaces else "update", worst.effect, worst.reason, worst.source)
 
 
-def rule_for(resource: Resource, difference: Difference) -> Rule:
+def rule_for(resource: Resource, difference: Difference) -> ReplacementRule:
     """The row of the table that says what one difference does."""
     return _PROTECTION if difference.place == PROTECT else rule_of(resource.kind, difference.place)
 
@@ -117,7 +117,7 @@ def _ruling(before: Resource, after: Resource, one: Difference) -> Ruling:
     return found or Ruling(action, effect, reason, rule.source)
 
 
-def _by_value(before: Resource, after: Resource, one: Difference, rule: Rule) -> Ruling | None:
+def _by_value(before: Resource, after: Resource, one: Difference, rule: ReplacementRule) -> Ruling | None:
     """Where it is not the field alone that decides."""
     match after.kind, rule.field:
         case "PersistentVolumeClaim", "spec.resources" if _shrinks(one):
@@ -149,6 +149,6 @@ def _is_no_execute(value: Any) -> bool:
     return any(isinstance(taint, Mapping) and taint.get("effect") == "NO_EXECUTE" for taint in taints)
 
 
-def _effect(rule: Rule) -> Effect:
+def _effect(rule: ReplacementRule) -> Effect:
     effect: Effect = rule.effect  # type: ignore[assignment]  # a test compares them with Effect
     return effect

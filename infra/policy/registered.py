@@ -22,7 +22,8 @@ from components.proofs.rules import RULES
 from components.reading.workload import place
 from components.serving.model_server import SERVER_KINDS
 
-from ..prove.prove import EXPIRED, UNUSED, Waiver, prove_environment
+from ..plan.environment import Waiver
+from ..prove.prove import EXPIRED, UNUSED, prove_environment
 
 _NODES = "needs what a node of each pool can hold, which is worked out from the stack and registered nowhere"
 _MEMORY = "needs what the model asks of GPU memory, which is worked out from the catalog and registered nowhere"

@@ -171,14 +171,14 @@ def _write(plan: Plan, paths: Mapping[int, str], tree: Path, earlier: Path | Non
     return RenderResult(files=len(items) + len(lists), bytes=size, objects=objects)
 
 
-class _Share(NamedTuple):
+class _WrittenFiles(NamedTuple):
     """What came of some of the items: bytes written, and the placeholders of files that hold any, by path."""
 
     bytes: int
     held: dict[str, list[str]]
 
 
-def _write_in_two(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> list[_Share]:
+def _write_in_two(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> list[_WrittenFiles]:
     """Half of the files here, the others in a second process where one can be had: making their text takes time."""
     if not fork.can_fork():
         return _write_in_one(items, tree, earlier)
@@ -187,11 +187,11 @@ def _write_in_two(items: Sequence[_Placed], tree: Path, earlier: Path | None) ->
         return [_write_items(items[:half], tree, earlier), rest.result()]
 
 
-def _write_in_one(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> list[_Share]:
+def _write_in_one(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> list[_WrittenFiles]:
     return [_write_items(items, tree, earlier)]
 
 
-def _write_items(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> _Share:
+def _write_items(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> _WrittenFiles:
     root, size = str(tree), 0
     held: dict[str, list[str]] = {}
     for path, part, item in items:
@@ -202,7 +202,7 @@ def _write_items(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> 
         if "${" in text and (found := dict.fromkeys(_placeholders(item.properties))):
             held[path] = list(found)
         size += _write_file(path, text, root, earlier)
-    return _Share(size, held)
+    return _WrittenFiles(size, held)
 
 
 def _write_file(path: str, text: str, root: str, earlier: Path | None) -> int:

@@ -19,7 +19,7 @@ from components.core.errors import did_you_mean
 
 from ...plan.environments import PROJECT_FILE, UsageError, find_root
 from ...render.render import MARKER
-from .git import Entry, GitError, Repository
+from .git import GitError, Repository, TreeEntry
 
 WORKING_TREE = "."
 """The argument that names the files as they are now."""
@@ -52,7 +52,7 @@ class Revision:
     repository: Repository = field(repr=False, compare=False)
     commit: str
 
-    def files(self) -> list[Entry]:
+    def files(self) -> list[TreeEntry]:
         """Every file of it below the project's folder."""
         return self.repository.files(self.commit)
 

@@ -66,7 +66,7 @@ def live_and_planned(planned: Snapshot, cluster: KubectlProxy) -> tuple[Snapshot
     if version.status != HTTPStatus.OK:
         verb = "refuses" if version.status < HTTPStatus.INTERNAL_SERVER_ERROR else "does not answer"
         raise UsageError(f"the cluster {verb}: {version.message}{_login(version)}")
-    reader = _Reader(cluster)
+    reader = _LiveReader(cluster)
     before: list[Resource] = []
     after: list[Resource] = []
     elsewhere = 0
@@ -85,7 +85,7 @@ def live_and_planned(planned: Snapshot, cluster: KubectlProxy) -> tuple[Snapshot
     return base, replace(planned, resources=tuple(after), cost=None)
 
 
-class _Reader:
+class _LiveReader:
     def __init__(self, cluster: KubectlProxy) -> None:
         self.cluster = cluster
         self.notes: list[str] = []
