@@ -95,7 +95,7 @@ def read_side(source: Source, wanted: Sequence[str], how: How, temporary: ExitSt
     if isinstance(side, Checkout) and side.errors:
         raise UsageError("\n".join(side.errors))
     names = pick(side.trees if isinstance(side, Rendered) else side.environments, wanted)
-    (found,), _ = _found([(side, names)], how)
+    (found,) = _found([(side, names)], how)
     return side, found
 
 
@@ -214,15 +214,15 @@ def _planned(sides: Sequence[Side], names: Sequence[str], how: How) -> tuple[_Fo
     same: set[str] = set()
     if isinstance(base, Checkout) and isinstance(head, Checkout):
         same = {name for name in names if base.is_same(head, name)}
-    (before, after), by_files = _found([(base, [name for name in names if name not in same]), (head, names)], how)
+    before, after = _found([(base, [name for name in names if name not in same]), (head, names)], how)
     before |= {name: after[name] for name in same}
-    if by_files or isinstance(base, Rendered) or isinstance(head, Rendered):
+    if isinstance(base, Rendered) or isinstance(head, Rendered):
         before, after = ({name: as_rendered(one) for name, one in some.items()} for some in (before, after))
     return before, after
 
 
-def _found(wanted: Sequence[tuple[Side, Sequence[str]]], how: How) -> tuple[list[_Found], bool]:
-    """Some environments of some sides, and whether any were read from files that its own code rendered."""
+def _found(wanted: Sequence[tuple[Side, Sequence[str]]], how: How) -> list[_Found]:
+    """Some environments of some sides."""
     found: list[_Found] = [{} for _ in wanted]
     sides = [side for side, _ in wanted]
     with ExitStack() as running:
@@ -243,7 +243,7 @@ def _found(wanted: Sequence[tuple[Side, Sequence[str]]], how: How) -> tuple[list
             found[position][name] = snapshot
         for position, isolated in own.items():
             found[position] = isolated.snapshots()
-        return found, any(isolated.is_rendered for isolated in own.values())
+        return found
 
 
 def _in_two(sides: Sequence[Side], jobs: Sequence[_Job], how: How) -> list[tuple[_Job, Snapshot]]:
