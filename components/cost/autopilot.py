@@ -12,7 +12,7 @@ from ..core.quantity import GIB
 from ..gpu.cluster import CLUSTER
 from .demand import expectations
 from .line import Line, Quantity
-from .machine_price import Component, priced
+from .machine_price import PricedComponent, priced
 from .volumes import line_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def pod_lines(index: Index, prices: Prices, region: str, usage: Mapping[str, Usa
         asked = requests(pod.spec)
         if asked.get(GPU):
             why = "no price of Autopilot pods with GPUs: their machine, and a premium on it"
-            found = Component("gpu", f"pods of {name} with {asked[GPU] // 1000} GPU", 1, "hour", None, unknown=why)
+            found = PricedComponent(
+                "gpu", f"pods of {name} with {asked[GPU] // 1000} GPU", 1, "hour", None, unknown=why
+            )
             yield line_of(found, at, Quantity(pod.least, pod.most, expected))
             continue
         way = "spot" if _SPOT in pod.spec.get("nodeSelector", {}) else "on-demand"

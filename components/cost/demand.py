@@ -28,7 +28,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pods:
+class WorkloadPods:
     """Pods of one workload.
 
     Attributes:
@@ -53,7 +53,7 @@ class Pods:
         object.__setattr__(self, "groups", tuple(dict.fromkeys(spot.group for spot in self.spots)))
 
 
-def demand(index: Index, found: Sequence[Group], usage: Mapping[str, Usage]) -> tuple[Pods, ...]:
+def demand(index: Index, found: Sequence[Group], usage: Mapping[str, Usage]) -> tuple[WorkloadPods, ...]:
     """The pods that land on the plan's nodes. Pods that may run on nodes outside the plan cost it nothing."""
     where = {
         choice.pool: Spot(number, place)
@@ -62,7 +62,7 @@ def demand(index: Index, found: Sequence[Group], usage: Mapping[str, Usage]) -> 
     }
     expected = expectations(index.workloads, usage)
     return tuple(
-        Pods(
+        WorkloadPods(
             verdict.pod,
             verdict.asked,
             tuple(where[node.pool] for node in verdict.fits),
@@ -75,9 +75,9 @@ def demand(index: Index, found: Sequence[Group], usage: Mapping[str, Usage]) -> 
     )
 
 
-def merged(found: Sequence[Pods]) -> tuple[Pods, ...]:
+def merged(found: Sequence[WorkloadPods]) -> tuple[WorkloadPods, ...]:
     """Pods that ask for the same and can land on the same nodes, as one: nodes do not tell them apart."""
-    alike: dict[tuple[object, ...], list[Pods]] = {}
+    alike: dict[tuple[object, ...], list[WorkloadPods]] = {}
     for pods in found:
         alike.setdefault((tuple(sorted(pods.asked.items())), pods.spots), []).append(pods)
     return tuple(

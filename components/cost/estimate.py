@@ -17,7 +17,7 @@ from ..catalog.zones import region_of
 from ..core.errors import dotted
 from ..core.plan import Part, Plan, Usage
 from . import autopilot
-from .demand import Pods, demand, merged
+from .demand import WorkloadPods, demand, merged
 from .fleet import EXPECTED, LEAST, MOST, Fleet, Stock
 from .line import Band, Line, Quantity, known_sum, rounded, whole_sum
 from .machine_price import components
@@ -161,7 +161,7 @@ def _elsewhere(plan: Plan) -> Estimate:
 
 def _fleet(
     plan: Plan, index: Index, table: Prices, region: str, *, on_autopilot: bool
-) -> tuple[Fleet, tuple[Pods, ...]]:
+) -> tuple[Fleet, tuple[WorkloadPods, ...]]:
     if on_autopilot:
         return Fleet((), (), ()), ()
     found = groups(plan)
@@ -186,13 +186,13 @@ def _total(fleet: Fleet, others: Sequence[Line], lines: Sequence[Line]) -> Band:
 
 
 def _models(
-    plan: Plan, fleet: Fleet, pods: Sequence[Pods], claims: Sequence[tuple[Part, Line]], lines: Sequence[Line]
+    plan: Plan, fleet: Fleet, pods: Sequence[WorkloadPods], claims: Sequence[tuple[Part, Line]], lines: Sequence[Line]
 ) -> Iterator[ModelCost]:
     """Each model's part, in the plan's order."""
     placed: dict[str, list[Line]] = {}
     for line in lines:
         placed.setdefault(line.at, []).append(line)
-    of: dict[str, list[Pods]] = {}
+    of: dict[str, list[WorkloadPods]] = {}
     for one in pods:
         of.setdefault(one.workload.part.key, []).append(one)
     disks: dict[str, list[Line]] = {}
@@ -206,7 +206,7 @@ def _models(
         yield _model(at, fleet, of.get(part.key, []), own, plan.limits.usage.get(str(part.path[1])))
 
 
-def _model(at: str, fleet: Fleet, pods: Sequence[Pods], own: Sequence[Line], usage: Usage | None) -> ModelCost:
+def _model(at: str, fleet: Fleet, pods: Sequence[WorkloadPods], own: Sequence[Line], usage: Usage | None) -> ModelCost:
     cost = [[_times(fleet.cost_of_one(one, which)) for which in (LEAST, EXPECTED, MOST)] for one in pods]
     bands = [line.band for line in own]
     least = whole_sum([*(_scaled(usd[LEAST], one.least) for usd, one in zip(cost, pods, strict=True)),
@@ -234,7 +234,7 @@ def _model(at: str, fleet: Fleet, pods: Sequence[Pods], own: Sequence[Line], usa
     )
 
 
-def _replicas(fleet: Fleet, pods: Sequence[Pods]) -> list[tuple[float, float]]:
+def _replicas(fleet: Fleet, pods: Sequence[WorkloadPods]) -> list[tuple[float, float]]:
     """What one replica of each version takes in an hour, at least and at most; nothing where that is not known."""
     versions: dict[int, list[tuple[float | None, float | None]]] = {}
     for one in pods:

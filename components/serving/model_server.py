@@ -32,7 +32,7 @@ NODE_SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)
-class _Shared:
+class _CommonItems:
     """What every track of a server has in common."""
 
     items: list[Item]
@@ -110,7 +110,7 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     )
 
 
-def _shared(name: str, config: ModelServerConfig, runs: list[tuple[Track, Launch]], site: Site) -> _Shared:
+def _shared(name: str, config: ModelServerConfig, runs: list[tuple[Track, Launch]], site: Site) -> _CommonItems:
     namespace = config.namespace
     launches = [launch for _, launch in runs]
     items = [_service_account(name, config)]
@@ -150,7 +150,7 @@ def _shared(name: str, config: ModelServerConfig, runs: list[tuple[Track, Launch
             path=min(paths),
         )
         items += [item] if item else []
-    return _Shared(items, token, roles)
+    return _CommonItems(items, token, roles)
 
 
 def _may_call_out(config: ModelServerConfig) -> bool:
@@ -188,7 +188,7 @@ def _downloads(
 
 
 def _track_items(
-    name: str, track: Track, group: tuple[Launch, ...], shared: _Shared, site: Site, *, after: tuple[str, ...]
+    name: str, track: Track, group: tuple[Launch, ...], shared: _CommonItems, site: Site, *, after: tuple[str, ...]
 ) -> list[Item]:
     config, launch = track.config, group[0]
     deployment = _workload(name, track, group, shared.token, site)
