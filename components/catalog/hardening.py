@@ -10,7 +10,7 @@ from .table import rows
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class ImageNeed:
     """One thing an image cannot do without.
 
     Attributes:
@@ -25,11 +25,11 @@ class Need:
 
 
 @cache
-def needs_of(image: str) -> Mapping[str, Need]:
+def needs_of(image: str) -> Mapping[str, ImageNeed]:
     """What an image needs, by what it allows.
 
     Args:
         image: the last part of its name, without tag, `text-generation-inference`: a mirror of an image needs the same.
     """
     found = (row for row in rows("hardening") if row["image"] == image)
-    return {row["allows"]: Need(row["allows"], row["why"], row["source"]) for row in found}
+    return {row["allows"]: ImageNeed(row["allows"], row["why"], row["source"]) for row in found}

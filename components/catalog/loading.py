@@ -14,27 +14,27 @@ from .table import rows
 _GB = 10**9
 
 
-class Band(NamedTuple):
+class SpeedRange(NamedTuple):
     """The least and the most that was seen; `None` where that is unknown."""
 
     low: float | None
     high: float | None
 
 
-UNKNOWN = Band(None, None)
+UNKNOWN = SpeedRange(None, None)
 
 
 @cache
-def rates() -> Mapping[str, Band]:
+def rates() -> Mapping[str, SpeedRange]:
     """MiB/s by what is read: `hub`, `disk`, `filestore`, `gcs-fuse`, `hyperdisk-ml`, `image-pull`, `gpu-load`."""
-    return {row["what"]: Band(_number(row["low_mib"]), _number(row["high_mib"])) for row in rows("loading_rates")}
+    return {row["what"]: SpeedRange(_number(row["low_mib"]), _number(row["high_mib"])) for row in rows("loading_rates")}
 
 
 @cache
-def step_seconds(step: str, engine: str = "") -> Band:
+def step_seconds(step: str, engine: str = "") -> SpeedRange:
     """Seconds of a step: `node`, or the `warm-up` of an engine."""
     found = (row for row in rows("start_steps") if row["step"] == step and row["engine"] == engine)
-    return next((Band(_number(row["low_seconds"]), _number(row["high_seconds"])) for row in found), UNKNOWN)
+    return next((SpeedRange(_number(row["low_seconds"]), _number(row["high_seconds"])) for row in found), UNKNOWN)
 
 
 @cache

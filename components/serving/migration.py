@@ -35,7 +35,7 @@ _ROLES: tuple[tuple[metrics.Role, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MigratedSetting:
     """What becomes of one setting.
 
     Attributes:
@@ -60,7 +60,7 @@ class Migration:
     """
 
     engine: Mapping[str, Any]
-    steps: tuple[Step, ...]
+    steps: tuple[MigratedSetting, ...]
     follows: tuple[tuple[str, str, str], ...] = field(default=())
 
 
@@ -105,22 +105,24 @@ def _given(engine: Config) -> Iterator[str]:
             yield name
 
 
-def _taken_over(engine: Any, name: str, to: str) -> tuple[Step, dict[str, Any]]:
+def _taken_over(engine: Any, name: str, to: str) -> tuple[MigratedSetting, dict[str, Any]]:
     """One setting of the old engine as settings of the new one; none where that takes a person."""
     of, value = engine.kind, getattr(engine, name)
     old = f"{name}: {_written(value)}"
     idea = next((each for each in equivalents() if each.fields.get(of) == name), None)
     if idea is None:
-        return Step(old, "", f"nobody compared it with {name_of(to)}'s; look it up in its reference"), {}
+        return MigratedSetting(old, "", f"nobody compared it with {name_of(to)}'s; look it up in its reference"), {}
     target = idea.fields.get(to, "")
     if not target:
-        return Step(old, "", idea.note or f"{name_of(to)} has no such setting"), {}
+        return MigratedSetting(old, "", idea.note or f"{name_of(to)} has no such setting"), {}
     taken = _value(idea, of, to, value)
     if taken is None:
-        return Step(old, "", f"by hand, as {target}; {idea.note}" if idea.note else f"by hand, as {target}"), {}
+        return MigratedSetting(
+            old, "", f"by hand, as {target}; {idea.note}" if idea.note else f"by hand, as {target}"
+        ), {}
     also = dict.fromkeys(conversion_of(idea.concept).also.get(to, ()), True)
     values = {target: taken, **also}
-    return Step(old, _lines(values), idea.note), values
+    return MigratedSetting(old, _lines(values), idea.note), values
 
 
 def _value(idea: Equivalent, of: str, to: str, value: Any) -> Any:
@@ -171,25 +173,31 @@ def _refused(config: ModelServerConfig, engine: dict[str, Any], gpus: int) -> di
     return reasons
 
 
-def _told(engine: Any, name: str, step: Step, values: Mapping[str, Any], refused: Mapping[str, str]) -> Step:
+def _told(
+    engine: Any, name: str, step: MigratedSetting, values: Mapping[str, Any], refused: Mapping[str, str]
+) -> MigratedSetting:
     """The step, with the new engine's own reason where it refuses the value."""
     reasons = [refused[each] for each in values if each in refused]
     if not reasons:
         return step
-    return Step(f"{name}: {_written(getattr(engine, name))}", "", f"{_lines(values)} is refused: {reasons[0]}")
+    return MigratedSetting(
+        f"{name}: {_written(getattr(engine, name))}", "", f"{_lines(values)} is refused: {reasons[0]}"
+    )
 
 
-def _left_behind(engine: Any, to: str) -> Iterator[Step]:
+def _left_behind(engine: Any, to: str) -> Iterator[MigratedSetting]:
     """What belongs to the old engine alone."""
     if engine.image is not None:
-        yield Step(
+        yield MigratedSetting(
             f"image: {engine.image}", "", f"an image with {name_of(engine.kind)} in it; name one with {name_of(to)}"
         )
     elif "version" in engine.model_fields_set:
         default = engine_class(to).model_fields["version"].default
-        yield Step(f"version: {engine.version}", "", f"{name_of(to)}'s own default, {default}")
+        yield MigratedSetting(f"version: {engine.version}", "", f"{name_of(to)}'s own default, {default}")
     if engine.extra_args:
-        yield Step(f"extra_args: {_written(engine.extra_args)}", "", f"{name_of(engine.kind)}'s own; look them up")
+        yield MigratedSetting(
+            f"extra_args: {_written(engine.extra_args)}", "", f"{name_of(engine.kind)}'s own; look them up"
+        )
 
 
 def engine_class(kind: str) -> type[Config]:

@@ -16,7 +16,7 @@ from components.traffic.backends.registry import RouteConfig
 from components.traffic.route import RouteRule
 
 from ..plan.environment import Environment
-from ..plan.overview import Track, gpu_ranges, how_bought, models, tracks
+from ..plan.overview import TrackSummary, gpu_ranges, how_bought, models, tracks
 from ..terminal.words import span
 
 Column = Literal["routes", "models", "pools"]
@@ -159,7 +159,7 @@ def _header(exact: str | None, prefix: str | None, regex: str | None) -> str:
     return f"= {prefix}…" if prefix is not None else f"~ {regex}"
 
 
-def _route_edges(name: str, route: RouteConfig, found: tuple[Track, ...]) -> Iterator[Edge]:
+def _route_edges(name: str, route: RouteConfig, found: tuple[TrackSummary, ...]) -> Iterator[Edge]:
     for number, rule in enumerate(route.rules):
         for subset, weight in rule.to.items():
             track = route.subsets.get(subset, subset)
@@ -197,12 +197,12 @@ def _track_key(model: str, track: str) -> str:
     return f"track/{model}/{track}"
 
 
-def _track_text(track: Track) -> str:
+def _track_text(track: TrackSummary) -> str:
     name = f"{track.name} (standby)" if track.standby else track.name
     return f"{name}: {track.server}" if name else track.server
 
 
-def _track_detail(track: Track) -> str:
+def _track_detail(track: TrackSummary) -> str:
     pods = "1 pod" if track.max == 1 else f"{span(track.min, track.max)} pods"
     return f"{pods} × {track.gpus} GPU" if track.gpus else pods  # noqa: RUF001 - as print has it
 
