@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from ..catalog.prices import Prices
 from ..core.errors import dotted
@@ -11,13 +10,11 @@ from ..core.plan import GPU, Plan, Usage
 from ..core.quantity import GIB
 from ..gpu.cluster import CLUSTER
 from ..kinds.names import DAEMON_SET, ENDING
+from ..reading.index import Index
 from .demand import expectations
 from .line import Line, Quantity
 from .machine_price import PricedComponent, priced
 from .volumes import line_of
-
-if TYPE_CHECKING:
-    from ..reading.index import Index
 
 _SPOT = "cloud.google.com/gke-spot"
 _SOLD = (("cpu", "vcpu", "vCPU", 1.0), ("memory", "memory-gib", "GiB of memory", GIB),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..catalog.prices import Prices
 from ..catalog.table import rows
@@ -14,14 +14,11 @@ from ..core.plan import Part
 from ..core.quantity import GIB
 from ..kinds.lenient import NOTHING, amount
 from ..kinds.volume import PersistentVolume, StorageClass, VolumeClaim
-from ..reading.workload import namespace_of
+from ..reading.index import Index
+from ..reading.workload import Workload, namespace_of
 from ..weights.hyperdisk_ml import DISK_TYPE, TYPE
 from .line import Line, Quantity
 from .machine_price import Cost, PricedComponent, priced
-
-if TYPE_CHECKING:
-    from ..reading.index import Index
-    from ..reading.workload import Workload
 
 _MIB = 1024.0**2
 _MIB_S_BY_GIB, _LEAST_MIB_S = 24, 400

@@ -137,9 +137,9 @@ def _bounds(kind: str, spec: Mapping[str, Any]) -> tuple[int, int]:
         case names.DAEMON_SET:
             return 0, 0
         case names.JOB:
-            count = whole(spec.get("parallelism"), 1)
+            count = max(0, whole(spec.get("parallelism"), 1))
         case _:
-            count = whole(spec.get("replicas"), 1)
+            count = max(0, whole(spec.get("replicas"), 1))
     return count, count
 
 

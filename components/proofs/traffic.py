@@ -12,6 +12,7 @@ from ..kinds.route import MESH, SERVICE_SUFFIX, Destination, Route, RouteRule, S
 from ..kinds.selector import has_labels
 from ..reading.index import Index, Owned
 from ..reading.workload import Workload, listed, pairs, place
+from ..traffic.backends.registry import ROUTES
 from .rule import Fault, rule
 
 _WHOLE = 100
@@ -287,7 +288,7 @@ def _subject(route: Owned[Route]) -> str:
 
 def _place(route: Owned[Route], *field: str | int) -> Path:
     """Where a field of a route stands in the configuration; the component itself where it is no route of ours."""
-    return place(route.part, *field) if route.part.kind == "VirtualService" else place(route.part)
+    return place(route.part, *field) if route.part.kind in ROUTES else place(route.part)
 
 
 def _istio(index: Index) -> Iterator[Owned[Route]]:

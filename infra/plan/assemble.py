@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import partial
 
-from components.addons.charts import charts
+from components.addons.adapter import pod_metrics
+from components.addons.charts import chart_keys, charts
 from components.core.plan import Limits, NodeShape, Part, Plan
-from components.gpu.cluster import SYSTEM_POOL, GkeClusterConfig, KubeconfigConfig, gke_cluster
+from components.gpu.cluster import SYSTEM_POOL, GkeClusterConfig, gke_cluster
 from components.gpu.compute_class import class_pools, compute_class
+from components.gpu.kubeconfig import KubeconfigConfig
 from components.gpu.node_pool import GpuNodePoolConfig, node_pool
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
@@ -20,15 +22,17 @@ from components.monitoring.scrape import (
     OperatorPrometheus,
     StandalonePrometheus,
     prometheus_url,
+    scrape_targets,
 )
-from components.rollout.model import ModelConfig, model, scaling_metrics, scrape_targets, track_labels
+from components.rollout.model import ModelConfig, model, track_labels
 from components.serving.pod import gpus_of
 from components.serving.site import Site
 from components.tenancy.namespace import NamespaceConfig, namespace
 from components.tenancy.pod_security import strictest_level
 from components.tenancy.priority_class import priority_class
+from components.traffic.backends.registry import RouteConfig
+from components.traffic.route import RouteTarget
 from components.traffic.service import service_host
-from components.traffic.virtual_service import RouteConfig, virtual_service
 
 from .collector import Collector
 from .environment import Environment
@@ -63,8 +67,8 @@ class _Assembly:
     def __init__(self, environment: Environment, found: Collector) -> None:
         self.environment = environment
         self.found = found
-        self.zones: tuple[str, ...] = getattr(environment.cluster, "zones", ())
-        self.location = getattr(environment.cluster, "location", "")
+        self.zones = environment.cluster.zones
+        self.location = environment.cluster.location
         self.nodes: dict[str, NodeShape] = {}
 
     def plan(self, name: str) -> Plan:
@@ -75,16 +79,17 @@ class _Assembly:
         self.base = tuple(part.key for part in made)
         pools = self._pools()
         classes = self._classes(pools)
-        helm = self._charts()
-        self.chart_keys = {part.path[-1]: part.key for part in helm}
         priorities = self._priority_classes()
-        monitoring = self._monitoring()
+        self.chart_keys = chart_keys(environment.addons)
         self.ready = {part.key for part in (*pools, *classes, *priorities)}
         models = [
             part
             for key, config in environment.models.items()
             if (part := self.found.attempt(("models", key), partial(self._model, key, config)))
         ]
+        # Models come after charts and collectors, which are told what the models' builders know.
+        helm = self._charts(models)
+        monitoring = self._monitoring(models)
         namespaces = self._namespaces([*monitoring, *models])
         routes = self._routes({part.name: part for part in models})
         parts = [*made, *namespaces, *priorities, *pools, *classes, *helm, *monitoring]
@@ -116,7 +121,6 @@ class _Assembly:
 
     def _pools(self) -> list[Part]:
         parts = []
-        project = getattr(self.environment.cluster, "project", None)
         for name, config in self.environment.node_pools.items():
             path = ("node_pools", name)
             shape = self.found.attempt(
@@ -141,8 +145,8 @@ class _Assembly:
                 node_pool,
                 name,
                 config,
-                cluster=self.environment.cluster.name,  # type: ignore[union-attr]  # on_gke says it has one
-                project=project,
+                cluster=self.environment.cluster.name,
+                project=self.environment.cluster.project,
                 location=self.location,
                 cluster_zones=self.zones,
                 after=self.base,
@@ -179,29 +183,23 @@ class _Assembly:
             parts += [part] if part else []
         return parts
 
-    def _charts(self) -> list[Part]:
-        adapter = self.environment.addons.metrics_adapter
-        ours = adapter is not None and adapter.kind == "prometheus-adapter" and adapter.state == "install"
-        scaled = self.environment.models.values() if ours else ()
-        metrics = {metric for config in scaled for metric in scaling_metrics(config)}
+    def _charts(self, models: list[Part]) -> list[Part]:
         build = partial(
             charts,
             self.environment.addons,
             prometheus_url=prometheus_url(self.environment.prometheus),
-            pod_metrics=metrics,
+            pod_metrics=pod_metrics(track for part in models for track in part.tracks),
             after=self.base,
             path=("addons",),
         )
         return self.found.attempt((), build) or []
 
-    def _monitoring(self) -> list[Part]:
+    def _monitoring(self, models: list[Part]) -> list[Part]:
         """Our own collectors; namespaces come before them, which `_namespaces` makes."""
         config = self.environment.prometheus
         parts: list[Part | None] = []
         if isinstance(config, StandalonePrometheus):
-            targets = [
-                target for name, entry in self.environment.models.items() for target in scrape_targets(name, entry)
-            ]
+            targets = [target for part in models for target in scrape_targets(part.tracks)]
             if self.environment.dcgm == "daemonset":
                 targets.append(dcgm_target(DCGM_NAMESPACE))
             watched = {config.namespace, *(target.namespace for target in targets)}
@@ -272,9 +270,7 @@ class _Assembly:
         """Namespaces of the gateways that lead to a model."""
         for route in self.environment.traffic.values():
             if route.model == model_name:
-                if route.gateway:
-                    yield route.gateway.namespace
-                yield from (gateway.partition("/")[0] for gateway in route.gateways if "/" in gateway)
+                yield from route.callers
 
     def _namespaces(self, parts: list[Part]) -> list[Part]:
         declared = self.environment.namespaces
@@ -306,24 +302,17 @@ class _Assembly:
         entry = self.environment.models[config.model]
         tracks = track_labels(entry)
         subsets = {subset: tracks[track] for subset, track in config.subsets.items()} if config.subsets else tracks
-        keys = [self.chart_keys[addon] for addon in ("istio", "istio_ingress") if addon in self.chart_keys]
-        return virtual_service(
-            name,
-            config,
-            namespace=entry.namespace,
-            host=service_host(config.model, entry.namespace),
-            port=entry.service.port,
-            subsets=subsets,
-            after=(*keys, target.key),
-            path=("traffic", name),
-        )
+        keys = [self.chart_keys[addon] for addon in config.WAITS_FOR if addon in self.chart_keys]
+        host = service_host(config.model, entry.namespace)
+        leads_to = RouteTarget(entry.namespace, host, entry.service.port, subsets)
+        return config.part(name, leads_to, after=(*keys, target.key), path=("traffic", name))
 
     def _exports(self, models: list[Part], routes: list[Part]) -> dict[str, object]:
         exports: dict[str, object] = {"models": {part.name: part.outputs["url"] for part in models}}
         if routes:
             exports["routes"] = {part.name: list(part.outputs["hosts"]) for part in routes}
         if self.environment.on_gke:
-            exports["cluster"] = self.environment.cluster.name  # type: ignore[union-attr]  # on_gke says it has one
+            exports["cluster"] = self.environment.cluster.name
         return exports
 
 

@@ -20,7 +20,7 @@ from components.monitoring.scrape import ManagedPrometheus, NoPrometheus, Promet
 from components.rollout.model import ModelConfig
 from components.tenancy.namespace import NamespaceConfig
 from components.tenancy.priority_class import PriorityClassConfig
-from components.traffic.virtual_service import RouteConfig
+from components.traffic.backends.registry import RouteConfig
 
 ModelName = Annotated[
     str,
@@ -130,7 +130,7 @@ class Environment(Config):
     @property
     def dcgm(self) -> DcgmSource:
         """Whose DCGM exporter reports GPUs, the default resolved."""
-        return self.observability.dcgm or ("managed" if getattr(self.cluster, "managed_dcgm", False) else "none")
+        return self.observability.dcgm or ("managed" if self.cluster.managed_dcgm else "none")
 
 
 def secret_keys(environment: Environment) -> Iterator[tuple[Path, str]]:

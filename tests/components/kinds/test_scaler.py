@@ -17,7 +17,6 @@ from components.scaling.autoscaler import AutoscalingConfig, autoscaler_item
 from infra.diff.snapshots.from_plan import resources_of
 from infra.diff.snapshots.snapshot import Snapshot
 from infra.diff.telling.pods import IntRange, Pods
-from infra.plan.overview import tracks
 
 TARGET = {"kind": "StatefulSet", "name": "a"}
 HPA, KEDA = SCALERS
@@ -78,10 +77,8 @@ def test_every_reader_sees_the_same_bounds(kind: str) -> None:
     plan = Plan("test", (Part("ModelServer", "a", items, path=("models", "a")),))
 
     (pod,) = Index(plan).workloads
-    (track,) = tracks(plan.parts[0])
     snapshot = Snapshot("test", tuple(resources_of(plan)))
     resource = next(one for one in snapshot.resources if one.kind == "Deployment")
 
     assert (pod.least, pod.most) == (0, 8)
-    assert (track.min, track.max) == (0, 8)
     assert Pods(snapshot).replicas(resource) == IntRange(0, 8)
