@@ -49,7 +49,7 @@ class Destination(NamedTuple):
         return self.weight != 0
 
 
-class RouteRule(NamedTuple):
+class RoutingRule(NamedTuple):
     """One rule of a route.
 
     Attributes:
@@ -85,7 +85,7 @@ class Route(NamedTuple):
     kind: str
     hosts: tuple[str, ...]
     gateways: tuple[str, ...]
-    rules: tuple[RouteRule, ...]
+    rules: tuple[RoutingRule, ...]
 
 
 def route_of(kind: str, manifest: Mapping[str, Any], namespace: str) -> Route | None:
@@ -167,7 +167,7 @@ def _whole_name(host: str, namespace: str) -> str:
     return host if "." in host or host == "*" else f"{host}.{namespace}{SERVICE_SUFFIX}"
 
 
-def _istio_rules(spec: Mapping[str, Any], namespace: str) -> Iterator[RouteRule]:
+def _istio_rules(spec: Mapping[str, Any], namespace: str) -> Iterator[RoutingRule]:
     for section in _SECTIONS:
         for number, rule in enumerate(entries(spec.get(section))):
             shares = [
@@ -178,7 +178,7 @@ def _istio_rules(spec: Mapping[str, Any], namespace: str) -> Iterator[RouteRule]
             copies += [inside(entry, "destination") for entry in entries(rule.get("mirrors"))]
             shares += [_istio_destination(copy, None, namespace)._replace(mirror=True) for copy in copies]
             matches = entries(rule.get("match"))
-            yield RouteRule(section, number, tuple(shares), not all(matches or ({},)), seconds(rule.get("timeout")))
+            yield RoutingRule(section, number, tuple(shares), not all(matches or ({},)), seconds(rule.get("timeout")))
 
 
 def _istio_destination(to: Mapping[str, Any], weight: Any, namespace: str) -> Destination:
@@ -187,7 +187,7 @@ def _istio_destination(to: Mapping[str, Any], weight: Any, namespace: str) -> De
     return Destination("Service", host, service_of(host, namespace), text(to.get("subset")), port, _count(weight))
 
 
-def _gateway_rules(spec: Mapping[str, Any], namespace: str) -> Iterator[RouteRule]:
+def _gateway_rules(spec: Mapping[str, Any], namespace: str) -> Iterator[RoutingRule]:
     for number, rule in enumerate(entries(spec.get("rules"))):
         shares = [_gateway_destination(entry, namespace) for entry in entries(rule.get("backendRefs"))]
         copies = [inside(step, "requestMirror", "backendRef") for step in entries(rule.get("filters"))]
@@ -195,7 +195,7 @@ def _gateway_rules(spec: Mapping[str, Any], namespace: str) -> Iterator[RouteRul
         shares += [mirror._replace(weight=None, mirror=True) for mirror in mirrors]
         matches = entries(rule.get("matches"))
         # Each match that names no path has the path prefix `/` (gateway.networking.k8s.io/v1, HTTPRouteMatch).
-        yield RouteRule(
+        yield RoutingRule(
             "http",
             number,
             tuple(shares),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..core.errors import Path, did_you_mean, nearest
 from ..kinds import names
-from ..kinds.route import MESH, SERVICE_SUFFIX, Destination, Route, RouteRule, Subsets, outside_hosts
+from ..kinds.route import MESH, SERVICE_SUFFIX, Destination, Route, RoutingRule, Subsets, outside_hosts
 from ..kinds.selector import has_labels
 from ..reading.index import Index, Owned
 from ..reading.workload import Workload, listed, pairs, place
@@ -25,7 +25,7 @@ class _Sent(NamedTuple):
     """One place a route sends requests to, and the rule it stands in."""
 
     route: Owned[Route]
-    rule: RouteRule
+    rule: RoutingRule
     to: Destination
 
     @property
