@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .facts import TrackFacts
+from .price import PriceRow
 from .providers import Folder, Provider, resource_type
 
 TYPE_PREFIX = "inference:index:"
@@ -225,13 +226,13 @@ class Limits:
         gpu_quota: by GKE's name of a GPU, how many the project may have on demand and of its preemptible kind; the
             latter is `None` where it has none of its own.
         usage: how much each model is used, by its name.
-        prices: the team's own prices, `catalog.prices.PriceRow`s, which hold instead of the catalog's.
+        prices: the team's own prices, which hold instead of the catalog's.
     """
 
     monthly_usd: float | None = None
     gpu_quota: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
     usage: Mapping[str, Usage] = field(default_factory=dict)
-    prices: tuple[Any, ...] = ()
+    prices: tuple[PriceRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
