@@ -158,9 +158,7 @@ def _gateways(environment: Environment, name: str) -> Iterator[str]:
     """Namespaces of the gateways that lead to a model."""
     for route in environment.traffic.values():
         if route.model == name:
-            if route.gateway:
-                yield route.gateway.namespace
-            yield from (gateway.partition("/")[0] for gateway in route.gateways if "/" in gateway)
+            yield from route.callers
 
 
 MODELS = Section(

@@ -8,8 +8,9 @@ from functools import partial
 from components.core.errors import Path, Problem, did_you_mean
 from components.core.plan import Part
 from components.rollout.model import track_labels
+from components.traffic.backends.registry import ROUTES, RouteConfig
+from components.traffic.route import RouteTarget
 from components.traffic.service import service_host
-from components.traffic.virtual_service import RouteConfig, virtual_service
 
 from ..environment import Environment
 from .section import Assembly, Dangling, Section, missing_addon
@@ -34,7 +35,8 @@ def exports(assembly: Assembly) -> Mapping[str, object]:
 
 
 def _route_problems(environment: Environment, route: RouteConfig, path: Path) -> Iterator[Problem]:
-    yield from missing_addon(environment, "istio", "a route", path)
+    for addon in route.NEEDS:
+        yield from missing_addon(environment, addon, "a route", path)
     target = (("models", route.model),)
     model = environment.models.get(route.model)
     if model is None:
@@ -60,14 +62,12 @@ def _route(assembly: Assembly, models: Mapping[str, Part], name: str, config: Ro
         return None
     entry = assembly.environment.models[config.model]
     tracks = track_labels(entry)
-    before = [assembly.charts[addon] for addon in ("istio", "istio_ingress") if addon in assembly.charts]
-    return virtual_service(
+    subsets = {subset: tracks[track] for subset, track in config.subsets.items()} if config.subsets else tracks
+    host = service_host(config.model, entry.namespace)
+    before = (assembly.charts[addon] for addon in config.WAITS_FOR if addon in assembly.charts)
+    return config.part(
         name,
-        config,
-        namespace=entry.namespace,
-        host=service_host(config.model, entry.namespace),
-        port=entry.service.port,
-        subsets={subset: tracks[track] for subset, track in config.subsets.items()} if config.subsets else tracks,
+        RouteTarget(entry.namespace, host, entry.service.port, subsets),
         after=(*before, models[config.model].key),
         path=path,
     )
@@ -78,6 +78,6 @@ TRAFFIC = Section(
     refer=refer,
     plan=plan,
     exports=exports,
-    at={"VirtualService": lambda name: ("traffic", name)},
+    at=dict.fromkeys(ROUTES, lambda name: ("traffic", name)),
     noun="route",
 )
