@@ -12,28 +12,28 @@ from typing import NamedTuple
 from .table import engine_rows, rows
 
 
-class Band(NamedTuple):
+class SpeedRange(NamedTuple):
     """The least and the most that was seen; `None` where that is unknown."""
 
     low: float | None
     high: float | None
 
 
-UNKNOWN = Band(None, None)
+UNKNOWN = SpeedRange(None, None)
 
 
 @cache
-def rates() -> Mapping[str, Band]:
+def rates() -> Mapping[str, SpeedRange]:
     """MiB/s by what is read: `hub`, `disk`, `filestore`, `gcs-fuse`, `hyperdisk-ml`, `image-pull`, `gpu-load`."""
-    return {row["what"]: Band(_number(row["low_mib"]), _number(row["high_mib"])) for row in rows("loading_rates")}
+    return {row["what"]: SpeedRange(_number(row["low_mib"]), _number(row["high_mib"])) for row in rows("loading_rates")}
 
 
 @cache
-def step_seconds(step: str, engine: str = "") -> Band:
+def step_seconds(step: str, engine: str = "") -> SpeedRange:
     """Seconds of a step: `node`, or the `warm-up` of an engine."""
     table = engine_rows(engine, "start_steps") if engine else rows("start_steps")
     found = (row for row in table if row["step"] == step)
-    return next((Band(_number(row["low_seconds"]), _number(row["high_seconds"])) for row in found), UNKNOWN)
+    return next((SpeedRange(_number(row["low_seconds"]), _number(row["high_seconds"])) for row in found), UNKNOWN)
 
 
 @cache

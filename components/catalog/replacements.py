@@ -20,7 +20,7 @@ ADDED, REMOVED = "+", "-"
 """Fields of rows about a resource that its component gains or loses while the component itself stays."""
 
 
-class Rule(NamedTuple):
+class ReplacementRule(NamedTuple):
     """One row.
 
     Attributes:
@@ -41,7 +41,7 @@ class Rule(NamedTuple):
 
 
 @cache
-def rule_of(kind: str, place: str) -> Rule:
+def rule_of(kind: str, place: str) -> ReplacementRule:
     """The rule for a field: the one that names it most exactly, those of its kind first.
 
     Args:
@@ -61,10 +61,10 @@ def rule_of(kind: str, place: str) -> Rule:
 
 
 @cache
-def replacement_rules() -> dict[tuple[str, str], Rule]:
+def replacement_rules() -> dict[tuple[str, str], ReplacementRule]:
     """All rules by kind and field."""
     return {
-        (row["kind"], row["field"]): Rule(
+        (row["kind"], row["field"]): ReplacementRule(
             row["kind"],
             row["field"],
             row["how"],  # type: ignore[arg-type]  # a test compares them with How

@@ -9,14 +9,14 @@ from .engine_memory import Version, version_of
 from .table import engine_rows
 
 
-class Step(NamedTuple):
+class LargestStep(NamedTuple):
     """The largest step: tokens of a prefill, and rows (sequences) of a decode."""
 
     tokens: int
     rows: int
 
 
-def default_step(engine: str, version: Version, *, gpu: str, gib: float, shards: int = 1) -> Step:
+def default_step(engine: str, version: Version, *, gpu: str, gib: float, shards: int = 1) -> LargestStep:
     """The step that a version of an engine chooses by its GPUs.
 
     Args:
@@ -36,7 +36,7 @@ def default_step(engine: str, version: Version, *, gpu: str, gib: float, shards:
     for row in eras[since]:
         below = float(row["below_gib"] or "inf")
         if row["gpu"] in gpu and gib < below and shards >= int(row["shards"]):
-            return Step(int(row["tokens"]), int(row["rows"]))
+            return LargestStep(int(row["tokens"]), int(row["rows"]))
     raise KeyError(f"{engine} {gpu}")
 
 

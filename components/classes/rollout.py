@@ -18,7 +18,7 @@ from .gpu import GpuNodePool
 from .serving import site_on, with_token
 
 
-class _Rollout(Component):
+class _TwoVersions(Component):
     """A model server in two versions.
 
     Args:
@@ -59,15 +59,15 @@ class _Rollout(Component):
         return self.output("url")
 
 
-class BlueGreen(_Rollout):
+class BlueGreen(_TwoVersions):
     """Two coloured Deployments and a Service that selects the active one."""
 
 
-class Canary(_Rollout):
+class Canary(_TwoVersions):
     """A stable and a canary Deployment behind one Service."""
 
 
-class AbTest(_Rollout):
+class AbTest(_TwoVersions):
     """A stable and an experimental Deployment behind one Service."""
 
 

@@ -20,7 +20,7 @@ _KEY = "[key]"
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _ErrorPlace:
     """Where an error stands: the user's path, its type, and the model that has it as a field."""
 
     path: Path
@@ -72,7 +72,7 @@ class _Echoes:
         return entry["type"] == "too_short" and loc in self.above
 
 
-def _place(loc: tuple[int | str, ...], model: type[BaseModel]) -> _Place:
+def _place(loc: tuple[int | str, ...], model: type[BaseModel]) -> _ErrorPlace:
     path: list[str | int] = []
     annotation: Any = model
     above: Any = None
@@ -90,10 +90,10 @@ def _place(loc: tuple[int | str, ...], model: type[BaseModel]) -> _Place:
             owner, field = found, str(step)
         above, annotation = annotation, _below(annotation, step)
         path.append(step)
-    return _Place(tuple(path), annotation, owner, field)
+    return _ErrorPlace(tuple(path), annotation, owner, field)
 
 
-def _reworded(entry: Any, place: _Place) -> str:
+def _reworded(entry: Any, place: _ErrorPlace) -> str:
     kind, context, value = entry["type"], entry.get("ctx", {}), entry.get("input")
     given = "has no value" if value is None else f"got {shown(value, place.path)}"
     match kind:
@@ -136,14 +136,14 @@ def _reworded(entry: Any, place: _Place) -> str:
             return text if kind == "value_error" else f"{given}: {text[:1].lower()}{text[1:]}"
 
 
-def _unknown_field(place: _Place) -> str:
+def _unknown_field(place: _ErrorPlace) -> str:
     hints: Mapping[str, str] = getattr(place.owner, "unknown_field_hints", {})
     if place.field in hints:
         return f"unknown field: {hints[place.field]}"
     return f"unknown field; {did_you_mean(place.field, place.owner.model_fields if place.owner else ())}"
 
 
-def _wanted(place: _Place) -> str:
+def _wanted(place: _ErrorPlace) -> str:
     """What a missing field is: its form, its kinds, its words, or what its docstring says first."""
     if tags := _tags(place.annotation):
         return f"write `{place.field}:` with a `kind:`, one of: {', '.join(tags)}"
@@ -160,7 +160,7 @@ def _quote_hint(value: Any) -> str:
     return f'; put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
 
 
-def _mapping_hint(place: _Place, value: Any) -> str:
+def _mapping_hint(place: _ErrorPlace, value: Any) -> str:
     if tags := _tags(place.annotation):
         return f"write `kind:` below it, one of: {', '.join(tags)}"
     if (model := _model(place.annotation)) is not None:

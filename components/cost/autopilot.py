@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from ..catalog.prices import Prices
 from ..core.errors import dotted
 from ..core.plan import GPU, Plan, Usage
 from ..core.quantity import GIB
 from ..gpu.cluster import CLUSTER
+from ..reading.index import Index
+from ..reading.scheduler import requests
 from .demand import expectations
 from .line import Line, Quantity
-from .machine_price import Component, priced
+from .machine_price import PricedComponent, priced
 from .volumes import line_of
-
-if TYPE_CHECKING:
-    from ..reading.index import Index
 
 _SPOT = "cloud.google.com/gke-spot"
 _SOLD = (("cpu", "vcpu", "vCPU", 1.0), ("memory", "memory-gib", "GiB of memory", GIB),
@@ -34,8 +32,6 @@ def is_autopilot(plan: Plan) -> bool:
 
 def pod_lines(index: Index, prices: Prices, region: str, usage: Mapping[str, Usage]) -> Iterator[Line]:
     """The lines of every workload whose pods run for as long as the plan stands."""
-    from ..reading.scheduler import requests  # noqa: PLC0415 - the proofs ask for estimates too
-
     expectation = expectations(index.workloads, usage)
     for pod in index.workloads:
         if pod.item.kind in ("Job", "CronJob", "DaemonSet") or not pod.runs:
@@ -45,7 +41,9 @@ def pod_lines(index: Index, prices: Prices, region: str, usage: Mapping[str, Usa
         asked = requests(pod.spec)
         if asked.get(GPU):
             why = "no price of Autopilot pods with GPUs: their machine, and a premium on it"
-            found = Component("gpu", f"pods of {name} with {asked[GPU] // 1000} GPU", 1, "hour", None, unknown=why)
+            found = PricedComponent(
+                "gpu", f"pods of {name} with {asked[GPU] // 1000} GPU", 1, "hour", None, unknown=why
+            )
             yield line_of(found, at, Quantity(pod.least, pod.most, expected))
             continue
         way = "spot" if _SPOT in pod.spec.get("nodeSelector", {}) else "on-demand"

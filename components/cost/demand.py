@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from ..core.plan import Usage
+from ..reading.index import Index
+from ..reading.workload import Workload
 from .line import whole_sum
 from .nodes import Group
 from .packing import Resources
-
-if TYPE_CHECKING:
-    from ..reading.index import Index
-    from ..reading.workload import Workload
 
 _ENDS = ("Job", "CronJob", "DaemonSet")
 """What ends by itself, and what runs on nodes that are there anyway."""
@@ -28,7 +25,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pods:
+class WorkloadPods:
     """Pods of one workload.
 
     Attributes:
@@ -53,7 +50,7 @@ class Pods:
         object.__setattr__(self, "groups", tuple(dict.fromkeys(spot.group for spot in self.spots)))
 
 
-def demand(index: Index, found: Sequence[Group], usage: Mapping[str, Usage]) -> tuple[Pods, ...]:
+def demand(index: Index, found: Sequence[Group], usage: Mapping[str, Usage]) -> tuple[WorkloadPods, ...]:
     """The pods that land on the plan's nodes. Pods that may run on nodes outside the plan cost it nothing."""
     where = {
         choice.pool: Spot(number, place)
@@ -62,7 +59,7 @@ def demand(index: Index, found: Sequence[Group], usage: Mapping[str, Usage]) -> 
     }
     expected = expectations(index.workloads, usage)
     return tuple(
-        Pods(
+        WorkloadPods(
             verdict.pod,
             verdict.asked,
             tuple(where[node.pool] for node in verdict.fits),
@@ -75,9 +72,9 @@ def demand(index: Index, found: Sequence[Group], usage: Mapping[str, Usage]) -> 
     )
 
 
-def merged(found: Sequence[Pods]) -> tuple[Pods, ...]:
+def merged(found: Sequence[WorkloadPods]) -> tuple[WorkloadPods, ...]:
     """Pods that ask for the same and can land on the same nodes, as one: nodes do not tell them apart."""
-    alike: dict[tuple[object, ...], list[Pods]] = {}
+    alike: dict[tuple[object, ...], list[WorkloadPods]] = {}
     for pods in found:
         alike.setdefault((tuple(sorted(pods.asked.items())), pods.spots), []).append(pods)
     return tuple(

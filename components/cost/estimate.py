@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..catalog.prices import HOURS, Prices, prices
 from ..catalog.zones import region_of
 from ..core.errors import dotted
 from ..core.plan import Part, Plan, Usage
+from ..reading.index import Index
 from . import autopilot
-from .demand import Pods, demand, merged
+from .demand import WorkloadPods, demand, merged
 from .fleet import EXPECTED, LEAST, MOST, Fleet, Stock
 from .line import Band, Line, Quantity, known_sum, rounded, whole_sum
 from .machine_price import components
@@ -25,9 +26,6 @@ from .node_lines import node_lines
 from .nodes import groups
 from .services import control_plane_lines, load_balancer_lines
 from .volumes import volume_lines
-
-if TYPE_CHECKING:
-    from ..reading.index import Index
 
 _CLUSTER = "GkeCluster"
 """The part by which a plan tells that it is of Google's cloud, and where."""
@@ -120,9 +118,7 @@ def estimate(plan: Plan, *, table: Prices | None = None, index: Index | None = N
         table: the prices. Omitted: the catalog's, with the team's own in their place.
         index: the plan, looked up, where somebody has it already.
     """
-    from ..reading.index import Index as Lookup  # noqa: PLC0415 - the proofs ask for estimates too
-
-    index = index or Lookup(plan)
+    index = index or Index(plan)
     table = table or (prices().overridden(plan.limits.prices) if plan.limits.prices else prices())
     location = next((part.outputs["location"] for part in plan.parts if part.kind == _CLUSTER), None)
     if location is None:
@@ -161,7 +157,7 @@ def _elsewhere(plan: Plan) -> Estimate:
 
 def _fleet(
     plan: Plan, index: Index, table: Prices, region: str, *, on_autopilot: bool
-) -> tuple[Fleet, tuple[Pods, ...]]:
+) -> tuple[Fleet, tuple[WorkloadPods, ...]]:
     if on_autopilot:
         return Fleet((), (), ()), ()
     found = groups(plan)
@@ -186,13 +182,13 @@ def _total(fleet: Fleet, others: Sequence[Line], lines: Sequence[Line]) -> Band:
 
 
 def _models(
-    plan: Plan, fleet: Fleet, pods: Sequence[Pods], claims: Sequence[tuple[Part, Line]], lines: Sequence[Line]
+    plan: Plan, fleet: Fleet, pods: Sequence[WorkloadPods], claims: Sequence[tuple[Part, Line]], lines: Sequence[Line]
 ) -> Iterator[ModelCost]:
     """Each model's part, in the plan's order."""
     placed: dict[str, list[Line]] = {}
     for line in lines:
         placed.setdefault(line.at, []).append(line)
-    of: dict[str, list[Pods]] = {}
+    of: dict[str, list[WorkloadPods]] = {}
     for one in pods:
         of.setdefault(one.workload.part.key, []).append(one)
     disks: dict[str, list[Line]] = {}
@@ -206,7 +202,7 @@ def _models(
         yield _model(at, fleet, of.get(part.key, []), own, plan.limits.usage.get(str(part.path[1])))
 
 
-def _model(at: str, fleet: Fleet, pods: Sequence[Pods], own: Sequence[Line], usage: Usage | None) -> ModelCost:
+def _model(at: str, fleet: Fleet, pods: Sequence[WorkloadPods], own: Sequence[Line], usage: Usage | None) -> ModelCost:
     cost = [[_times(fleet.cost_of_one(one, which)) for which in (LEAST, EXPECTED, MOST)] for one in pods]
     bands = [line.band for line in own]
     least = whole_sum([*(_scaled(usd[LEAST], one.least) for usd, one in zip(cost, pods, strict=True)),
@@ -234,7 +230,7 @@ def _model(at: str, fleet: Fleet, pods: Sequence[Pods], own: Sequence[Line], usa
     )
 
 
-def _replicas(fleet: Fleet, pods: Sequence[Pods]) -> list[tuple[float, float]]:
+def _replicas(fleet: Fleet, pods: Sequence[WorkloadPods]) -> list[tuple[float, float]]:
     """What one replica of each version takes in an hour, at least and at most; nothing where that is not known."""
     versions: dict[int, list[tuple[float | None, float | None]]] = {}
     for one in pods:

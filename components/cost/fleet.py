@@ -17,13 +17,13 @@ from functools import cached_property
 from math import ceil, floor
 
 from ..catalog.prices import HOURS
-from .demand import Pods, Spot
-from .machine_price import Component
+from .demand import Spot, WorkloadPods
+from .machine_price import PricedComponent
 from .nodes import Group
 from .packing import Resources, nodes_for, share
 
 LEAST, EXPECTED, MOST = 0, 1, 2
-Load = tuple[tuple[Pods, float], ...]
+Load = tuple[tuple[WorkloadPods, float], ...]
 """Pods, and how many of each."""
 
 
@@ -39,7 +39,7 @@ class Stock:
     """
 
     room: Resources
-    components: tuple[Component, ...]
+    components: tuple[PricedComponent, ...]
     hourly: tuple[float, float, float] = field(init=False)
     known: bool = field(init=False)
 
@@ -66,7 +66,7 @@ class Fleet:
 
     groups: tuple[Group, ...]
     stock: tuple[tuple[Stock, ...], ...]
-    pods: tuple[Pods, ...]
+    pods: tuple[WorkloadPods, ...]
 
     @cached_property
     def fewest(self) -> tuple[Nodes, ...]:
@@ -119,7 +119,7 @@ class Fleet:
             count * stock.hourly[which] * HOURS for count, stock in zip(nodes, self.stock[number], strict=True) if count
         )
 
-    def cost_of_one(self, pods: Pods, which: int) -> float | None:
+    def cost_of_one(self, pods: WorkloadPods, which: int) -> float | None:
         """What one pod takes of its node's cost in an hour; `None` when that is not known or no node holds it."""
         if not pods.spots or not all(self.stock[spot.group][spot.choice].known for spot in pods.spots):
             return None
@@ -128,23 +128,23 @@ class Fleet:
             return costs[0]
         return min(costs) if which == LEAST else max(costs)
 
-    def _share_usd(self, pods: Pods, spot: Spot, which: int) -> float:
+    def _share_usd(self, pods: WorkloadPods, spot: Spot, which: int) -> float:
         stock = self.stock[spot.group][spot.choice]
         return share(pods.asked, stock.room) * stock.hourly[which]
 
     @cached_property
-    def _of_group(self) -> tuple[tuple[Pods, ...], ...]:
+    def _of_group(self) -> tuple[tuple[WorkloadPods, ...], ...]:
         """The pods that each group can hold."""
-        found: list[list[Pods]] = [[] for _ in self.groups]
+        found: list[list[WorkloadPods]] = [[] for _ in self.groups]
         for pods in self.pods:
             for number in pods.groups:
                 found[number].append(pods)
         return tuple(map(tuple, found))
 
-    def _alone(self, number: int, count: Callable[[Pods], float]) -> Load:
+    def _alone(self, number: int, count: Callable[[WorkloadPods], float]) -> Load:
         return tuple((pods, count(pods)) for pods in self._of_group[number] if len(pods.groups) == 1)
 
-    def _needed(self, number: int, load: Iterable[tuple[Pods, float]], which: int) -> Nodes:
+    def _needed(self, number: int, load: Iterable[tuple[WorkloadPods, float]], which: int) -> Nodes:
         """The nodes of each choice that pods need, each pod on the choice that suits: cheapest, first or dearest."""
         placed: list[list[tuple[Resources, int]]] = [[] for _ in self.stock[number]]
         for pods, count in load:
@@ -192,7 +192,9 @@ class Fleet:
         return total
 
     def _shared_out(
-        self, count: Callable[[Pods], float], choose: Callable[[Pods, float, list[Load], list[int]], int]
+        self,
+        count: Callable[[WorkloadPods], float],
+        choose: Callable[[WorkloadPods, float, list[Load], list[int]], int],
     ) -> list[Load]:
         """Each pod in one group: those with one group first, the others where `choose` says while there is room."""
         loads: list[Load] = [self._alone(number, count) for number in range(len(self.groups))]
@@ -209,7 +211,7 @@ class Fleet:
                     left -= taken
         return loads
 
-    def _room_for(self, number: int, load: Load, pods: Pods, count: float) -> float:
+    def _room_for(self, number: int, load: Load, pods: WorkloadPods, count: float) -> float:
         """How many of so many pods the group can still take."""
         limit = self.groups[number].max_nodes
         if limit is None:
@@ -226,16 +228,16 @@ class Fleet:
             low, high = (middle, high) if fits(middle) else (low, middle)
         return float(low)
 
-    def _first(self, _pods: Pods, _count: float, _loads: list[Load], candidates: list[int]) -> int:
+    def _first(self, _pods: WorkloadPods, _count: float, _loads: list[Load], candidates: list[int]) -> int:
         return candidates[0]
 
-    def _cheapest(self, pods: Pods, count: float, loads: list[Load], candidates: list[int]) -> int:
+    def _cheapest(self, pods: WorkloadPods, count: float, loads: list[Load], candidates: list[int]) -> int:
         return min(candidates, key=lambda number: self._extra(number, loads[number], pods, count, LEAST))
 
-    def _dearest(self, pods: Pods, count: float, loads: list[Load], candidates: list[int]) -> int:
+    def _dearest(self, pods: WorkloadPods, count: float, loads: list[Load], candidates: list[int]) -> int:
         return max(candidates, key=lambda number: self._extra(number, loads[number], pods, count, MOST))
 
-    def _extra(self, number: int, load: Load, pods: Pods, count: float, which: int) -> float:
+    def _extra(self, number: int, load: Load, pods: WorkloadPods, count: float, which: int) -> float:
         """What the group costs more for so many pods, by pod: the group may have room for some of them only."""
         taken = self._room_for(number, load, pods, count)
         if not taken:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..catalog.machines import LOCAL_SSD_GB, machine_types
-from ..catalog.prices import HOURS, UNITS, Kind, PriceRow, Prices, Unit, billed_as, largest_discounts
+from ..catalog.prices import HOURS, UNITS, Prices, billed_as, largest_discounts
+from ..core.price import Kind, PriceRow, Unit
 from .line import LineKind
 from .nodes import Choice
 
@@ -21,7 +22,7 @@ class Cost(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Component:
+class PricedComponent:
     """One thing a node is paid for.
 
     Attributes:
@@ -53,7 +54,7 @@ class Component:
         return Cost(*(value * times for value in self.price))
 
 
-def components(choice: Choice, prices: Prices, region: str) -> tuple[Component, ...]:
+def components(choice: Choice, prices: Prices, region: str) -> tuple[PricedComponent, ...]:
     """Everything one node is paid for; GPUs that come with a machine are in its price, and not named again.
 
     Args:
@@ -64,12 +65,14 @@ def components(choice: Choice, prices: Prices, region: str) -> tuple[Component, 
     return tuple(_components(choice, prices, region))
 
 
-def _components(choice: Choice, prices: Prices, region: str) -> Iterator[Component]:
+def _components(choice: Choice, prices: Prices, region: str) -> Iterator[PricedComponent]:
     machine = machine_types().get(choice.machine)
     bought = choice.provisioning
     gpus = f"{choice.gpus} {choice.accelerator.removeprefix('nvidia-').removeprefix('tesla-').upper()}"
     if not choice.machine or machine is None:
-        yield Component("node", choice.machine or "a machine", 1, "hour", None, unknown="its machine type is not known")
+        yield PricedComponent(
+            "node", choice.machine or "a machine", 1, "hour", None, unknown="its machine type is not known"
+        )
         return
     included = machine.gpus_included
     kind: LineKind = "gpu" if included else "host" if choice.gpus else "node"
@@ -97,7 +100,7 @@ def priced(
     kind: LineKind,
     what: str,
     units: float = 1,
-) -> Component:
+) -> PricedComponent:
     """A thing with its price, or why there is none. Another region's price is said in `what`.
 
     Where a way of buying has no price of its own but is known to be at most so much cheaper than on-demand, the price
@@ -106,7 +109,7 @@ def priced(
     row = prices.find(sort, name, region, billed_as(provisioning))
     if row is not None:
         price = Cost(row.usd, row.usd, row.usd)
-        return Component(kind, _where(what, row, region), units, row.unit, price, row.as_of, row.source)
+        return PricedComponent(kind, _where(what, row, region), units, row.unit, price, row.as_of, row.source)
     discount = largest_discounts().get(provisioning)
     full = prices.find(sort, name, region, "on-demand") if discount else None
     if discount and full:
@@ -114,9 +117,9 @@ def priced(
         price = Cost(full.usd * (1 - off), full.usd, full.usd)
         as_of = min(full.as_of, day)
         what = _where(f"{what}, {provisioning}: on-demand less up to {off:.0%}", full, region)
-        return Component(kind, what, units, full.unit, price, as_of, f"{full.source}; {source}")
+        return PricedComponent(kind, what, units, full.unit, price, as_of, f"{full.source}; {source}")
     bought = f" {provisioning}" if provisioning else ""
-    return Component(kind, what, units, UNITS[sort], None, unknown=f"no price of {name}{bought}")
+    return PricedComponent(kind, what, units, UNITS[sort], None, unknown=f"no price of {name}{bought}")
 
 
 def _where(what: str, row: PriceRow, region: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ..catalog.prices import HOURS
 from .fleet import EXPECTED, LEAST, MOST, Fleet, Nodes
 from .line import Band, Line, LineKind, Quantity
-from .machine_price import Component
+from .machine_price import PricedComponent
 from .volumes import line_of
 
 
@@ -72,7 +72,7 @@ def _of_class(fleet: Fleet, number: int) -> Iterator[Line]:
         )
 
 
-def _hourly(components: Sequence[Component], which: int) -> float:
+def _hourly(components: Sequence[PricedComponent], which: int) -> float:
     return sum(one.hourly[which] for one in components if one.hourly)
 
 

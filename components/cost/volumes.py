@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..catalog.prices import Prices
 from ..catalog.table import rows
 from ..core.errors import dotted
 from ..core.plan import Part
 from ..core.quantity import gib, number
+from ..reading.index import Index
+from ..reading.workload import Workload
 from ..weights.hyperdisk_ml import DISK_TYPE, TYPE
 from .line import Line, Quantity
-from .machine_price import Component, Cost, priced
-
-if TYPE_CHECKING:
-    from ..reading.index import Index
-    from ..reading.workload import Workload
+from .machine_price import Cost, PricedComponent, priced
 
 _NOTHING: Mapping[str, Any] = {}
 _MIB = 1024.0**2
@@ -81,7 +79,7 @@ def _of_pods(pod: Workload) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _sold(
     name: str, spec: Mapping[str, Any], made: Mapping[str, Mapping[str, Any]], prices: Prices, region: str
-) -> tuple[Component, int]:
+) -> tuple[PricedComponent, int]:
     """What a claim is sold as, and how many GiB of it."""
     storage_class = spec.get("storageClassName", "")
     own = made.get(storage_class, _NOTHING).get("type", "")
@@ -91,29 +89,29 @@ def _sold(
         what = f"{name}: {size:,} GiB, {sold}"
         return priced(prices, "disk", sold, region, "", kind="storage", what=what), size
     why = f"it is not known what the storage class {storage_class} makes"
-    return Component("storage", f"{name}: {size:,} GiB", 1, "GiB-month", None, unknown=why), size
+    return PricedComponent("storage", f"{name}: {size:,} GiB", 1, "GiB-month", None, unknown=why), size
 
 
 def _throughput(
     name: str, parameters: Mapping[str, Any] | None, size: int, prices: Prices, region: str
-) -> tuple[Component, int]:
+) -> tuple[PricedComponent, int]:
     """What a Hyperdisk ML disk's throughput is sold as, and how many MiB/s of it; no parameters where it is there."""
     if parameters is None:
         why = "the disk was made elsewhere, with a throughput of its own: gcloud compute disks describe"
-        return Component("storage", f"{name}: throughput, {TYPE}", 1, "MiB/s-month", None, unknown=why), 0
+        return PricedComponent("storage", f"{name}: throughput, {TYPE}", 1, "MiB/s-month", None, unknown=why), 0
     given = parameters.get("provisioned-throughput-on-create")
     speed = ceil(number(given) / _MIB) if given else max(_MIB_S_BY_GIB * size, _LEAST_MIB_S)
     what = f"{name}: {speed:,} MiB/s, {TYPE}"
     return priced(prices, "disk-throughput", TYPE, region, "", kind="storage", what=what), speed
 
 
-def _line(part: Part, found: Component, size: int, count: tuple[int, int, float | None]) -> Line:
+def _line(part: Part, found: PricedComponent, size: int, count: tuple[int, int, float | None]) -> Line:
     minimum, maximum, expected = count
     quantity = Quantity(minimum * size, maximum * size, None if expected is None else expected * size)
     return line_of(found, dotted(part.path) or part.key, quantity)
 
 
-def line_of(found: Component, at: str, quantity: Quantity, provisioning: str = "") -> Line:
+def line_of(found: PricedComponent, at: str, quantity: Quantity, provisioning: str = "") -> Line:
     """A line for so many units of something with a price, or of something without."""
     price = found.price or Cost(0, 0, 0)
     return Line(

@@ -19,7 +19,7 @@ _GB = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class ImageNeed:
     """One thing an image cannot do without.
 
     Attributes:
@@ -34,14 +34,14 @@ class Need:
 
 
 @cache
-def needs_of(name: str) -> Mapping[str, Need]:
+def needs_of(name: str) -> Mapping[str, ImageNeed]:
     """What an image needs, by what it allows; an image without a row needs nothing.
 
     Args:
         name: the last part of its name, without tag, `text-generation-inference`.
     """
     needs = (row for row in (*rows("hardening"), *_of_engines("hardening")) if row["image"] == name)
-    return {row["allows"]: Need(row["allows"], row["why"], row["source"]) for row in needs}
+    return {row["allows"]: ImageNeed(row["allows"], row["why"], row["source"]) for row in needs}
 
 
 def http_tool(reference: str) -> str:

@@ -107,7 +107,7 @@ RULES = (update_never_ends, update_waits_at_peak, deadline_before_start)
 """In the order they are told."""
 
 
-class Step(NamedTuple):
+class UpdateStep(NamedTuple):
     """What a controller may do to its pods while it replaces them: how many above and how many below the replicas."""
 
     surge: int
@@ -117,7 +117,7 @@ class Step(NamedTuple):
         return f"max_surge {self.surge}, max_unavailable {self.unavailable}"
 
 
-def step(pod: Workload, replicas: int) -> Step:
+def step(pod: Workload, replicas: int) -> UpdateStep:
     """How a controller replaces its pods, shares of the replicas rounded as Kubernetes does."""
     if pod.item.kind == "LeaderWorkerSet":
         # In groups there; a replica's workers come and go with their leader.
@@ -125,17 +125,17 @@ def step(pod: Workload, replicas: int) -> Step:
         pods = pod.span - 1 if pod.role == "worker" else 1
         groups = replicas // pods if pods else 0
         found = (share(given.get(field, default), groups, way) * pods for field, default, way in _GROUP_STEPS)
-        return Step(*found)
+        return UpdateStep(*found)
     if pod.item.kind != "Deployment":
-        return Step(0, 1)
+        return UpdateStep(0, 1)
     strategy = pod.item.properties["spec"].get("strategy", {})
     if strategy.get("type") == "Recreate":
-        return Step(0, replicas)
+        return UpdateStep(0, replicas)
     given = strategy.get("rollingUpdate", {})
     surge = share(given.get("maxSurge", "25%"), replicas, ceil)
     unavailable = share(given.get("maxUnavailable", "25%"), replicas, floor)
     # Both may round to 0; Kubernetes then takes one pod away.
-    return Step(surge, unavailable or (0 if surge else 1))
+    return UpdateStep(surge, unavailable or (0 if surge else 1))
 
 
 def share(value: int | str, of: int, rounded: Callable[[float], int]) -> int:
@@ -148,7 +148,7 @@ class _Stuck(NamedTuple):
     """A workload whose update waits for room, why there is none, and what would make some."""
 
     pod: Workload
-    step: Step
+    step: UpdateStep
     why: str
     remedy: str
 
@@ -165,7 +165,7 @@ def _stuck(index: Index, count: Callable[[Workload], int]) -> list[_Stuck]:
     return index.once(f"stuck-at-{'least' if count is least else 'most'}", find)
 
 
-def _step_into_room(pod: Workload, replicas: int) -> Step | None:
+def _step_into_room(pod: Workload, replicas: int) -> UpdateStep | None:
     """The step of a workload that removes nothing before something new is ready; None for all others."""
     if pod.item.kind not in ("Deployment", "LeaderWorkerSet") or not replicas:
         return None

@@ -64,7 +64,7 @@ RULES = (volume_of_one_pod, volume_of_one_node)
 """In the order they are told."""
 
 
-class _Claim(NamedTuple):
+class _MountedClaim(NamedTuple):
     """A volume claim, how it can be mounted, and the workloads whose pods all mount it."""
 
     name: str
@@ -82,11 +82,11 @@ class _Claim(NamedTuple):
         return listed(_wanted_by(pod) for pod in self.users)
 
 
-def _claims(index: Index) -> list[_Claim]:
+def _claims(index: Index) -> list[_MountedClaim]:
     return index.once("claims", _find_claims)
 
 
-def _find_claims(index: Index) -> list[_Claim]:
+def _find_claims(index: Index) -> list[_MountedClaim]:
     modes = {
         (namespace_of(item), item.object_name): frozenset(item.properties["spec"].get("accessModes", ()))
         for _, item in index.objects("PersistentVolumeClaim")
@@ -99,7 +99,9 @@ def _find_claims(index: Index) -> list[_Claim]:
                 users[key].append(pod)
                 if volume["name"] == VOLUME and (mode := pod.annotations.get(CLAIM_MODE)):
                     modes.setdefault(key, frozenset({mode}))
-    return [_Claim(key[1], modes[key], tuple(_at_the_same_time(pods))) for key, pods in users.items() if key in modes]
+    return [
+        _MountedClaim(key[1], modes[key], tuple(_at_the_same_time(pods))) for key, pods in users.items() if key in modes
+    ]
 
 
 def _at_the_same_time(users: list[Workload]) -> Iterator[Workload]:
@@ -131,13 +133,13 @@ def _surge(pod: Workload) -> int:
     return step(pod, pod.most).surge if pod.most else 0
 
 
-def _ways_to_share(claim: _Claim) -> Iterator[str]:
+def _ways_to_share(claim: _MountedClaim) -> Iterator[str]:
     if sum(pod.most for pod in claim.users) == 1:
         yield IN_PLACE
     yield "access_mode: ReadWriteMany, or a cache of kind replica-disk or node-disk"
 
 
-def _on_one_node(index: Index, claim: _Claim) -> bool:
+def _on_one_node(index: Index, claim: _MountedClaim) -> bool:
     """Whether all pods that mount a claim can only be on the same node."""
     if all(_required_together(pod.spec) for pod in claim.users):
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..catalog.loading import UNKNOWN, Band, rates, step_seconds
+from ..catalog.loading import UNKNOWN, SpeedRange, rates, step_seconds
 from ..engines.image_facts import image_bytes
 
 Source = Literal["hub", "disk", "filestore", "gcs-fuse", "hyperdisk-ml", "image", "unknown"]
@@ -15,7 +15,7 @@ _MINUTE, _LONG = 60, 120
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ColdStartStep:
     """One step of a cold start.
 
     Attributes:
@@ -25,7 +25,7 @@ class Step:
     """
 
     name: str
-    seconds: Band
+    seconds: SpeedRange
     in_container: bool = True
 
 
@@ -33,7 +33,7 @@ class Step:
 class ColdStart:
     """The steps from no node to ready."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[ColdStartStep, ...]
 
     @property
     def low(self) -> float:
@@ -79,17 +79,21 @@ def cold_start(
     """
     pull = rates()["image-pull"]
     steps = [
-        Step("node", step_seconds("node"), in_container=False),
-        Step("image", _seconds(image_bytes(image), pull), in_container=False),
+        ColdStartStep("node", step_seconds("node"), in_container=False),
+        ColdStartStep("image", _seconds(image_bytes(image), pull), in_container=False),
     ]
     if source == "hub":
-        steps.append(Step("weights", _seconds(weights_bytes, rates()["hub"])))
+        steps.append(ColdStartStep("weights", _seconds(weights_bytes, rates()["hub"])))
     elif source == "image":
-        steps.append(Step("weights", _seconds(weights_bytes, pull), in_container=False))
+        steps.append(ColdStartStep("weights", _seconds(weights_bytes, pull), in_container=False))
     # From the node's own disk, what was just written is read from memory; from elsewhere, loading is reading.
     reading = _slower(rates()["gpu-load"], _rate(source, throughput_mib))
     return ColdStart(
-        (*steps, Step("load", _seconds(weights_bytes, reading)), Step("warm-up", step_seconds("warm-up", engine)))
+        (
+            *steps,
+            ColdStartStep("load", _seconds(weights_bytes, reading)),
+            ColdStartStep("warm-up", step_seconds("warm-up", engine)),
+        )
     )
 
 
@@ -98,7 +102,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < _LONG else f"{seconds / _MINUTE:.0f} min"
 
 
-def _span(band: Band) -> str:
+def _span(band: SpeedRange) -> str:
     if band.low is None:
         return "unknown"
     if band.high is None:
@@ -106,27 +110,27 @@ def _span(band: Band) -> str:
     return f"{duration(band.low)} to {duration(band.high)}"
 
 
-def _rate(source: Source, throughput_mib: float | None) -> Band | None:
+def _rate(source: Source, throughput_mib: float | None) -> SpeedRange | None:
     if source in ("hub", "image"):
         return None
     found = rates().get(source, UNKNOWN)
     if throughput_mib is None:
         return found
-    return Band(None if found.low is None else min(found.low, throughput_mib), throughput_mib)
+    return SpeedRange(None if found.low is None else min(found.low, throughput_mib), throughput_mib)
 
 
-def _slower(one: Band, other: Band | None) -> Band:
+def _slower(one: SpeedRange, other: SpeedRange | None) -> SpeedRange:
     """The rate of two steps in one: as slow as the slower of them."""
     if other is None:
         return one
     low = None if one.low is None or other.low is None else min(one.low, other.low)
     high = min((rate for rate in (one.high, other.high) if rate is not None), default=None)
-    return Band(low, high)
+    return SpeedRange(low, high)
 
 
-def _seconds(size: float | None, rate: Band) -> Band:
+def _seconds(size: float | None, rate: SpeedRange) -> SpeedRange:
     if size is None:
         return UNKNOWN
     least = size / _MIB / rate.high if rate.high else None
     most = size / _MIB / rate.low if rate.low else None
-    return Band(least, most)
+    return SpeedRange(least, most)

@@ -36,7 +36,7 @@ _ROLES: tuple[tuple[metrics.Role, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MigratedSetting:
     """What becomes of one setting.
 
     Attributes:
@@ -61,7 +61,7 @@ class Migration:
     """
 
     engine: Mapping[str, Any]
-    steps: tuple[Step, ...]
+    steps: tuple[MigratedSetting, ...]
     follows: tuple[tuple[str, str, str], ...] = field(default=())
 
 
@@ -112,22 +112,22 @@ def _given(engine: Config) -> Iterator[str]:
             yield name
 
 
-def _taken_over(engine: Any, name: str, to: str) -> tuple[Step, dict[str, Any]]:
+def _taken_over(engine: Any, name: str, to: str) -> tuple[MigratedSetting, dict[str, Any]]:
     """One setting of the old engine as settings of the new one; none where that takes a person."""
     of, value = engine.kind, getattr(engine, name)
     old = f"{name}: {_written(value)}"
     ours = setting(of, name)
     if ours is None:
-        return Step(old, "", f"nobody compared it with {name_of(to)}'s; look it up in its reference"), {}
+        return MigratedSetting(old, "", f"nobody compared it with {name_of(to)}'s; look it up in its reference"), {}
     idea, theirs = concepts()[ours.concept], settings_of(to).get(ours.concept)
     if theirs is None:
-        return Step(old, "", idea.note or f"{name_of(to)} has no such setting"), {}
+        return MigratedSetting(old, "", idea.note or f"{name_of(to)} has no such setting"), {}
     taken = _value(idea, of, to, value)
     if taken is None:
         by_hand = f"by hand, as {theirs.field}"
-        return Step(old, "", f"{by_hand}; {idea.note}" if idea.note else by_hand), {}
+        return MigratedSetting(old, "", f"{by_hand}; {idea.note}" if idea.note else by_hand), {}
     values = {theirs.field: taken, **dict.fromkeys(theirs.also, True)}
-    return Step(old, _lines(values), idea.note), values
+    return MigratedSetting(old, _lines(values), idea.note), values
 
 
 def _value(idea: Concept, of: str, to: str, value: Any) -> Any:
@@ -184,25 +184,31 @@ def _refused(config: ModelServerConfig, engine: dict[str, Any], gpus: int) -> di
     return reasons
 
 
-def _told(engine: Any, name: str, step: Step, values: Mapping[str, Any], refused: Mapping[str, str]) -> Step:
+def _told(
+    engine: Any, name: str, step: MigratedSetting, values: Mapping[str, Any], refused: Mapping[str, str]
+) -> MigratedSetting:
     """The step, with the new engine's own reason where it refuses the value."""
     reasons = [refused[each] for each in values if each in refused]
     if not reasons:
         return step
-    return Step(f"{name}: {_written(getattr(engine, name))}", "", f"{_lines(values)} is refused: {reasons[0]}")
+    return MigratedSetting(
+        f"{name}: {_written(getattr(engine, name))}", "", f"{_lines(values)} is refused: {reasons[0]}"
+    )
 
 
-def _left_behind(engine: Any, to: str) -> Iterator[Step]:
+def _left_behind(engine: Any, to: str) -> Iterator[MigratedSetting]:
     """What belongs to the old engine alone."""
     if engine.image is not None:
-        yield Step(
+        yield MigratedSetting(
             f"image: {engine.image}", "", f"an image with {name_of(engine.kind)} in it; name one with {name_of(to)}"
         )
     elif "version" in engine.model_fields_set:
         default = BY_KIND[to].config.model_fields["version"].default
-        yield Step(f"version: {engine.version}", "", f"{name_of(to)}'s own default, {default}")
+        yield MigratedSetting(f"version: {engine.version}", "", f"{name_of(to)}'s own default, {default}")
     if engine.extra_args:
-        yield Step(f"extra_args: {_written(engine.extra_args)}", "", f"{name_of(engine.kind)}'s own; look them up")
+        yield MigratedSetting(
+            f"extra_args: {_written(engine.extra_args)}", "", f"{name_of(engine.kind)}'s own; look them up"
+        )
 
 
 def _built(engine: Mapping[str, Any]) -> Any:

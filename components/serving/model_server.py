@@ -87,7 +87,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shared:
+class _CommonItems:
     """What every track of a server has in common."""
 
     items: list[Item]
@@ -173,7 +173,7 @@ def _most_replicas(config: ModelServerConfig) -> int:
     return config.autoscaling.max if config.autoscaling else config.replicas
 
 
-def _shared(name: str, config: ModelServerConfig, runs: list[tuple[Track, Launch]], site: Site) -> _Shared:
+def _shared(name: str, config: ModelServerConfig, runs: list[tuple[Track, Launch]], site: Site) -> _CommonItems:
     namespace = config.namespace
     launches = [launch for _, launch in runs]
     items = [_service_account(name, config)]
@@ -213,7 +213,7 @@ def _shared(name: str, config: ModelServerConfig, runs: list[tuple[Track, Launch
             path=min(paths),
         )
         items += [item] if item else []
-    return _Shared(items, token, roles)
+    return _CommonItems(items, token, roles)
 
 
 def _may_call_out(config: ModelServerConfig) -> bool:
@@ -258,7 +258,7 @@ def _demand(config: ModelServerConfig, demand: Demand) -> Demand:
 
 
 def _track_items(
-    name: str, track: Track, group: tuple[Launch, ...], shared: _Shared, site: Site, *, after: tuple[str, ...]
+    name: str, track: Track, group: tuple[Launch, ...], shared: _CommonItems, site: Site, *, after: tuple[str, ...]
 ) -> list[Item]:
     config, launch = track.config, group[0]
     deployment = _workload(name, track, group, shared.token, site)

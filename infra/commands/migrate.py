@@ -23,7 +23,7 @@ _NO_EQUIVALENT = "–"  # noqa: RUF001 - as the tables of `infra check` have it
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class EngineChange:
     """A model's change of engine, tried on its environment.
 
     Attributes:
@@ -52,7 +52,7 @@ class Change:
         return not self.refused and all(finding.severity != "error" for finding in self.findings)
 
 
-def change(loaded: Loaded, name: str, to: str, *, replace: bool, today: date) -> Change:
+def change(loaded: Loaded, name: str, to: str, *, replace: bool, today: date) -> EngineChange:
     """Work out how a model changes to another engine, and try it on the environment.
 
     Args:
@@ -79,7 +79,7 @@ def change(loaded: Loaded, name: str, to: str, *, replace: bool, today: date) ->
         raise UsageError(f"{name}: {error}") from None
     block = _block(config, found.engine, to, replace=replace)
     refused, findings = _tried(loaded, name, block, today)
-    return Change(name, loaded.plan.environment, config.engine.kind, to, block, found, refused, findings)
+    return EngineChange(name, loaded.plan.environment, config.engine.kind, to, block, found, refused, findings)
 
 
 def _block(config: ModelConfig, engine: Mapping[str, Any], to: str, *, replace: bool) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _tried(
     return (), tuple(new)
 
 
-def lines(found: Change, *, replace: bool) -> Iterator[str]:
+def lines(found: EngineChange, *, replace: bool) -> Iterator[str]:
     """The change as a stack file takes it: the block, after all that is to be known, as comments."""
     manner = "in place" if replace else "as a canary beside what runs"
     yield f"# {found.model} of {found.environment}: from {found.of} to {found.to}, {manner}."
@@ -136,7 +136,7 @@ def lines(found: Change, *, replace: bool) -> Iterator[str]:
     yield to_yaml(found.block).removesuffix("\n")
 
 
-def as_json(found: Change) -> dict[str, Any]:
+def as_json(found: EngineChange) -> dict[str, Any]:
     """The change for programs."""
     steps = [{"old": step.old, "new": step.new, "note": step.note} for step in found.migration.steps]
     follows = [{"what": what, "before": old, "after": new} for what, old, new in found.migration.follows]

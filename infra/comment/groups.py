@@ -20,7 +20,7 @@ _VERBS = {"is": "are", "has": "have", "was": "were", "does": "do", "goes": "go",
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ChangeRow:
     """One row of the table: what happens to one component, or the same to many.
 
     Attributes:
@@ -55,7 +55,7 @@ class Block:
     objects: int
 
 
-def rows(environment: EnvironmentDiff) -> list[Row]:
+def rows(environment: EnvironmentDiff) -> list[ChangeRow]:
     """What happens, worst first, the same told once."""
     alike: dict[tuple[str, ...], list[Headline]] = {}
     for headline in environment.headlines:
@@ -120,11 +120,11 @@ def _without(text: str, name: str, mark: str = _OWN) -> str:
     return told
 
 
-def _row(headlines: Sequence[Headline]) -> Row:
+def _row(headlines: Sequence[Headline]) -> ChangeRow:
     first = headlines[0]
     if len(headlines) == 1:
-        return Row(first.effect, first.what, first.means, 1, first.line)
-    return Row(first.effect, _of_many(headlines), _means_of_many(headlines), len(headlines), None)
+        return ChangeRow(first.effect, first.what, first.means, 1, first.line)
+    return ChangeRow(first.effect, _of_many(headlines), _means_of_many(headlines), len(headlines), None)
 
 
 def _of_many(headlines: Sequence[Headline]) -> str:

@@ -18,7 +18,7 @@ from ..diff.telling.redact import redacted
 from . import money, words
 from .escape import line, safe
 from .fields import field_lines, heading
-from .groups import Block, Row, blocks, members, rows
+from .groups import Block, ChangeRow, blocks, members, rows
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _VALUE = 4_000
@@ -31,7 +31,7 @@ class Section:
 
     diff: EnvironmentDiff
     verdict: str
-    rows: list[Row]
+    rows: list[ChangeRow]
     cost: str
     lines: list[tuple[str, str, str, str, str]]
     blocks: list[Block]

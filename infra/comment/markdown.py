@@ -18,7 +18,7 @@ from ..terminal.words import joined
 from . import money, words
 from .escape import GITHUB, Dialect, code, fenced, html
 from .fields import field_lines, heading
-from .groups import Block, Row, blocks, members, rows
+from .groups import Block, ChangeRow, blocks, members, rows
 
 BUDGET = 60_000
 """Bytes of UTF-8. GitHub refuses a comment with "Body is too long (maximum is 65536 characters)"; what it measured in
@@ -38,7 +38,7 @@ _MORE = "see the whole report"
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class FoldLimits:
     """How much stands above the fold.
 
     Attributes:
@@ -54,12 +54,18 @@ class Fit:
     environments: int
 
 
-_FITS = (Fit(30, 12, 1_000, 60), Fit(12, 6, 300, 40), Fit(4, 2, 160, 30), Fit(1, 1, 100, 15), Fit(0, 0, 60, 4))
+_FITS = (
+    FoldLimits(30, 12, 1_000, 60),
+    FoldLimits(12, 6, 300, 40),
+    FoldLimits(4, 2, 160, 30),
+    FoldLimits(1, 1, 100, 15),
+    FoldLimits(0, 0, 60, 4),
+)
 """Each is tried until one fits; the last always does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class CommentSite:
     """Where a comment goes.
 
     Attributes:
@@ -125,7 +131,7 @@ def write(
         raise ValueError(f"source_url must be an https address without a query, not {source_url[:60]!r}")
     first = marker(key)
     report = redacted(report)
-    site = Site(dialect, whole_report, source_url)
+    site = CommentSite(dialect, whole_report, source_url)
     budget = max(budget, SMALLEST)
     found = words.ordered(report)
     tables = [rows(one) for one in found[: _FITS[0].environments]]
@@ -142,7 +148,7 @@ def write(
     return "\n\n".join(part for part in (first, *body, *frame) if part) + "\n"
 
 
-def _frame(report: Report, left_out: Sequence[EnvironmentDiff], site: Site, fit: Fit) -> list[str]:
+def _frame(report: Report, left_out: Sequence[EnvironmentDiff], site: CommentSite, fit: FoldLimits) -> list[str]:
     """What stands below the environments: those left out, those unchanged, what was compared, where the rest is."""
     text = site.dialect.text
     parts = []
@@ -162,13 +168,13 @@ def _frame(report: Report, left_out: Sequence[EnvironmentDiff], site: Site, fit:
     return parts
 
 
-def _whole(site: Site) -> str:
+def _whole(site: CommentSite) -> str:
     if _URL.fullmatch(site.whole_report):
         return f"[the whole report]({site.whole_report})"
     return f"the whole report is the artifact {code(site.whole_report[:200])}"
 
 
-def _top(environment: EnvironmentDiff, table: Sequence[Row], site: Site, fit: Fit) -> str:
+def _top(environment: EnvironmentDiff, table: Sequence[ChangeRow], site: CommentSite, fit: FoldLimits) -> str:
     """What everybody reads of one environment."""
     text = site.dialect.text
     parts = [f"**{text(words.verdict(environment), max(200, fit.words))}**"]
@@ -183,7 +189,7 @@ def _top(environment: EnvironmentDiff, table: Sequence[Row], site: Site, fit: Fi
     return "\n\n".join(part for part in parts if part)
 
 
-def _table(environment: EnvironmentDiff, table: Sequence[Row], site: Site, fit: Fit) -> str:
+def _table(environment: EnvironmentDiff, table: Sequence[ChangeRow], site: CommentSite, fit: FoldLimits) -> str:
     text = site.dialect.text
     shown, rest = table[: fit.rows], table[fit.rows :]
     lines = ["| | what | means |", "|---|---|---|"] if shown else []
@@ -195,14 +201,14 @@ def _table(environment: EnvironmentDiff, table: Sequence[Row], site: Site, fit: 
     return "\n".join(lines).lstrip()
 
 
-def _what(row: Row, environment: EnvironmentDiff, site: Site, fit: Fit) -> str:
+def _what(row: ChangeRow, environment: EnvironmentDiff, site: CommentSite, fit: FoldLimits) -> str:
     what = site.dialect.text(row.what, fit.words)
     if row.line and environment.file and site.source_url:
         return f"{what} ({site.file(f'{environment.file}:{row.line}', f'line {row.line}')})"
     return what
 
 
-def _new(environment: EnvironmentDiff, site: Site, fit: Fit) -> Iterator[str]:
+def _new(environment: EnvironmentDiff, site: CommentSite, fit: FoldLimits) -> Iterator[str]:
     """New findings with what fixes them; nobody should have to unfold these."""
     found = words.alike(environment.new)
     for finding, others in found[: fit.findings]:
@@ -213,14 +219,14 @@ def _new(environment: EnvironmentDiff, site: Site, fit: Fit) -> Iterator[str]:
         yield f"- … {len(found) - fit.findings:,} more new findings: {_MORE}"
 
 
-def _others_too(others: Sequence[str], site: Site) -> str:
+def _others_too(others: Sequence[str], site: CommentSite) -> str:
     if not others:
         return ""
     names = joined([f"`{other[:100]}`" for other in others], 3)
     return f" (the same rule of {len(others):,} more: {site.dialect.text(names, 400)})"
 
 
-def _finding(finding: Mapping[str, Any], site: Site, most: int) -> str:
+def _finding(finding: Mapping[str, Any], site: CommentSite, most: int) -> str:
     severity = "error" if finding.get("severity") == "error" else "warning"
     where = words.place(finding)
     named = f"{severity} {code(str(finding.get('rule', '')))} {code(words.at(finding))}"
@@ -228,12 +234,12 @@ def _finding(finding: Mapping[str, Any], site: Site, most: int) -> str:
     return f"{named}{f' ({site.file(where)})' if where else ''}: {said}"
 
 
-def _remedies(finding: Mapping[str, Any], site: Site, most: int) -> Iterator[str]:
+def _remedies(finding: Mapping[str, Any], site: CommentSite, most: int) -> Iterator[str]:
     for remedy in tuple(finding.get("remedies") or ())[:3]:
         yield f"  - fix: {site.dialect.text(str(remedy), most)}"
 
 
-def _details(told: Sequence[EnvironmentDiff], site: Site, room: int) -> list[str]:
+def _details(told: Sequence[EnvironmentDiff], site: CommentSite, room: int) -> list[str]:
     """What is folded away, one text an environment, in the room there is."""
     grouped = [blocks(one) for one in told]
     for most in _VALUES:
@@ -249,7 +255,7 @@ def _details(told: Sequence[EnvironmentDiff], site: Site, room: int) -> list[str
     return texts
 
 
-def _folds(environment: EnvironmentDiff, group: Sequence[Block], site: Site, most: int, room: int | None) -> str:
+def _folds(environment: EnvironmentDiff, group: Sequence[Block], site: CommentSite, most: int, room: int | None) -> str:
     """An environment's folds; with `room`, only what fits into so many bytes."""
     quarter = None if room is None else room // 4
     lines, others = list(_cost_rows(environment, site)), list(_others(environment, site))
@@ -310,7 +316,7 @@ def _fold(fold: Fold, items: Iterable[str], weights: Sequence[int], room: int | 
     return begin + "\n\n".join(part for part in (inside, more) if part) + end
 
 
-def _block(block: Block, site: Site, most: int) -> str:
+def _block(block: Block, site: CommentSite, most: int) -> str:
     """One component's changes, or those of many that change alike."""
     text = site.dialect.text
     names = members(block)
@@ -325,7 +331,7 @@ def _block(block: Block, site: Site, most: int) -> str:
     return "  \n".join(about) + "\n\n" + fenced([line[: 4 * most + 400] for line in lines], "diff")
 
 
-def _cost_rows(environment: EnvironmentDiff, site: Site) -> Iterator[str]:
+def _cost_rows(environment: EnvironmentDiff, site: CommentSite) -> Iterator[str]:
     text = site.dialect.text
     for where, what, before, after, most in money.lines(environment.cost):
         yield f"| {code(where[:200])} | {text(what, 200)} | {text(before, 200)} | {text(after, 200)} | {text(most)} |"
@@ -336,7 +342,7 @@ def _findings_title(environment: EnvironmentDiff) -> str:
     return f"findings: {fixed:,} fixed, {standing:,} standing, {waived:,} waived"
 
 
-def _others(environment: EnvironmentDiff, site: Site) -> Iterator[str]:
+def _others(environment: EnvironmentDiff, site: CommentSite) -> Iterator[str]:
     """Findings that this change did not bring."""
     for kind in ("fixed", "standing", "waived"):
         for finding, others in words.alike(getattr(environment, kind)):

@@ -12,7 +12,7 @@ from ..terminal.words import counted, joined
 from . import money, words
 from .escape import clipped, line, safe
 from .fields import field_lines
-from .groups import Row, blocks, members, rows
+from .groups import ChangeRow, blocks, members, rows
 
 PLAIN = Paint(on=False)
 """No colours."""
@@ -64,7 +64,7 @@ def _environment(environment: EnvironmentDiff, paint: Paint) -> Iterator[str]:
         yield paint(f"  note: {_plain(note)}", "dim")
 
 
-def _row(row: Row, environment: EnvironmentDiff, paint: Paint) -> Iterator[str]:
+def _row(row: ChangeRow, environment: EnvironmentDiff, paint: Paint) -> Iterator[str]:
     color = _COLORS.get(row.effect)
     mark = words.MARKS[row.effect]
     where = f"  {environment.file}:{row.line}" if row.line and environment.file else ""

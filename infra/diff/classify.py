@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from components.catalog.replacements import Rule, rule_of
+from components.catalog.replacements import ReplacementRule, rule_of
+from components.core.providers import in_cluster
 
 from .compare import PROTECT, Difference, exact
 from .report import ABSENT, EFFECTS, Effect
@@ -22,7 +23,7 @@ _FELT = frozenset({
 })  # fmt: skip
 """Kinds whose new name is felt: by clients, by pods that are made anew, or by data that stays behind."""
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "LeaderWorkerSet"})
-_PROTECTION = Rule("*", PROTECT, "in-place", "harmless", "", "pulumi.com/docs/iac/concepts/options/protect")
+_PROTECTION = ReplacementRule("*", PROTECT, "in-place", "harmless", "", "pulumi.com/docs/iac/concepts/options/protect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def classify(before: Resource, after: Resource, differences: Sequence[Difference
     return Ruling("replace" if replaces else "update", worst.effect, worst.reason, worst.source)
 
 
-def rule_for(resource: Resource, difference: Difference) -> Rule:
+def rule_for(resource: Resource, difference: Difference) -> ReplacementRule:
     """The row of the table that says what one difference does."""
     return _PROTECTION if difference.place == PROTECT else rule_of(resource.kind, difference.place)
 
@@ -86,7 +87,7 @@ def renamed(before: Resource, after: Resource) -> Ruling:
         reason += ", with all it holds"
     if before.protect:
         reason += "; it is protected, so Pulumi refuses until protect is off"
-    source = rule_of("Deployment", "spec.selector").source if before.type.startswith("kubernetes:") else ""
+    source = rule_of("Deployment", "spec.selector").source if in_cluster(before.type) else ""
     if before.kind in _FELT:
         return Ruling("rename", "replaced", reason, source)
     gained = _effect(rule_of(before.kind, "+"))
@@ -117,7 +118,7 @@ def _ruling(before: Resource, after: Resource, one: Difference) -> Ruling:
     return found or Ruling(action, effect, reason, rule.source)
 
 
-def _by_value(before: Resource, after: Resource, one: Difference, rule: Rule) -> Ruling | None:
+def _by_value(before: Resource, after: Resource, one: Difference, rule: ReplacementRule) -> Ruling | None:
     """Where it is not the field alone that decides."""
     match after.kind, rule.field:
         case "PersistentVolumeClaim", "spec.resources" if _shrinks(one):
@@ -149,6 +150,6 @@ def _is_no_execute(value: Any) -> bool:
     return any(isinstance(taint, Mapping) and taint.get("effect") == "NO_EXECUTE" for taint in taints)
 
 
-def _effect(rule: Rule) -> Effect:
+def _effect(rule: ReplacementRule) -> Effect:
     effect: Effect = rule.effect  # type: ignore[assignment]  # a test compares them with Effect
     return effect

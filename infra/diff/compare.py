@@ -30,7 +30,7 @@ POSITIONAL = ""
 """The flag under which the arguments before the first flag are told."""
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """One step of a path: a field, an entry of a keyed list, an index, a member of a set, or a flag."""
 
     sort: Literal["field", "entry", "index", "member", "flag"]
@@ -47,7 +47,7 @@ class Difference(NamedTuple):
         after: its value in the head, or `ABSENT`.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[PathStep, ...]
     place: str
     before: Any
     after: Any
@@ -82,7 +82,7 @@ def protection(before: Resource, after: Resource) -> list[Difference]:
     """Whether Pulumi refuses to delete it, where that differs: an option beside the properties."""
     if before.protect == after.protect:
         return []
-    return [Difference((Step("field", PROTECT),), PROTECT, before.protect, after.protect)]
+    return [Difference((PathStep("field", PROTECT),), PROTECT, before.protect, after.protect)]
 
 
 class _Walk:
@@ -90,7 +90,7 @@ class _Walk:
         self.kind = kind
         self.live = live
 
-    def value(self, steps: tuple[Step, ...], place: str, before: Any, after: Any) -> Iterator[Difference]:
+    def value(self, steps: tuple[PathStep, ...], place: str, before: Any, after: Any) -> Iterator[Difference]:
         if _equal(before, after):
             return
         known = traits(self.kind, place)
@@ -108,18 +108,18 @@ class _Walk:
             yield Difference(steps, place, before, after)
 
     def fields(
-        self, steps: tuple[Step, ...], place: str, before: Mapping[str, Any], after: Mapping[str, Any]
+        self, steps: tuple[PathStep, ...], place: str, before: Mapping[str, Any], after: Mapping[str, Any]
     ) -> Iterator[Difference]:
         for name in after:
             old = before.get(name, ABSENT)
             if old is not after[name]:
-                yield from self.value((*steps, Step("field", name)), _below(place, name), old, after[name])
+                yield from self.value((*steps, PathStep("field", name)), _below(place, name), old, after[name])
         for name in before:
             if name not in after:
-                yield from self.value((*steps, Step("field", name)), _below(place, name), before[name], ABSENT)
+                yield from self.value((*steps, PathStep("field", name)), _below(place, name), before[name], ABSENT)
 
     def _lists(
-        self, steps: tuple[Step, ...], place: str, before: Sequence[Any], after: Sequence[Any]
+        self, steps: tuple[PathStep, ...], place: str, before: Sequence[Any], after: Sequence[Any]
     ) -> Iterator[Difference]:
         known = traits(self.kind, place)
         if "flags" in known and all(isinstance(word, str) for word in (*before, *after)):
@@ -138,7 +138,7 @@ class _Walk:
 
     def _keyed(
         self,
-        steps: tuple[Step, ...],
+        steps: tuple[PathStep, ...],
         place: str,
         sort: Literal["flag", "entry"],
         before: Mapping[Hashable, Any],
@@ -146,7 +146,7 @@ class _Walk:
     ) -> Iterator[Difference]:
         for key in (*after, *(key for key in before if key not in after)):
             old, new = before.get(key, ABSENT), after.get(key, ABSENT)
-            where = (*steps, Step(sort, key))
+            where = (*steps, PathStep(sort, key))
             if old is ABSENT or new is ABSENT:
                 yield Difference(where, place, old, new)
             elif sort == "entry":
@@ -155,7 +155,7 @@ class _Walk:
                 yield Difference(where, place, old, new)
 
     def _members(
-        self, steps: tuple[Step, ...], place: str, before: Sequence[Any], after: Sequence[Any]
+        self, steps: tuple[PathStep, ...], place: str, before: Sequence[Any], after: Sequence[Any]
     ) -> Iterator[Difference]:
         """A list without order: what is equal is paired, then what is left is paired as it stands."""
         left = list(enumerate(before))
@@ -168,16 +168,16 @@ class _Walk:
                 left.remove(found)
         if any(isinstance(entry, Mapping) for entry in new):
             for (number, old), entry in zip(left, new, strict=False):
-                yield from self.value((*steps, Step("index", number)), place, old, entry)
+                yield from self.value((*steps, PathStep("index", number)), place, old, entry)
             paired = min(len(left), len(new))
             left, new = left[paired:], new[paired:]
         for _, old in left:
-            yield Difference((*steps, Step("member", old)), place, old, ABSENT)
+            yield Difference((*steps, PathStep("member", old)), place, old, ABSENT)
         for entry in new:
-            yield Difference((*steps, Step("member", entry)), place, ABSENT, entry)
+            yield Difference((*steps, PathStep("member", entry)), place, ABSENT, entry)
 
     def _ordered(
-        self, steps: tuple[Step, ...], place: str, before: Sequence[Any], after: Sequence[Any]
+        self, steps: tuple[PathStep, ...], place: str, before: Sequence[Any], after: Sequence[Any]
     ) -> Iterator[Difference]:
         """A list whose order matters: what is the same at both ends is left out, and the rest compared by position."""
         if not any(isinstance(entry, Mapping | list) for entry in (*before, *after)):
@@ -191,12 +191,12 @@ class _Walk:
         )
         old, new = before[start : len(before) - end], after[start : len(after) - end]
         for number, (one, other) in enumerate(zip(old, new, strict=False), start):
-            yield from self.value((*steps, Step("index", number)), place, one, other)
+            yield from self.value((*steps, PathStep("index", number)), place, one, other)
         both = min(len(old), len(new))
         for number, one in enumerate(old[both:], start + both):
-            yield Difference((*steps, Step("index", number)), place, one, ABSENT)
+            yield Difference((*steps, PathStep("index", number)), place, one, ABSENT)
         for number, one in enumerate(new[both:], start + both):
-            yield Difference((*steps, Step("index", number)), place, ABSENT, one)
+            yield Difference((*steps, PathStep("index", number)), place, ABSENT, one)
 
     def _same(self, place: str, before: Any, after: Any) -> bool:
         return _equal(before, after) or next(self.value((), place, before, after), None) is None
@@ -320,7 +320,7 @@ def _below(place: str, name: str) -> str:
     return f"{place}.{name}" if place else name
 
 
-def _word(step: Step) -> str:
+def _word(step: PathStep) -> str:
     match step.sort:
         case "field":
             return f".{step.name}" if _PLAIN.fullmatch(step.name) else f"[{step.name}]"

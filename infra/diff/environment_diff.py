@@ -9,7 +9,6 @@ from typing import Any
 
 from .classify import classify, created, deleted, follows_file, renamed
 from .compare import differences, inside, protection
-from .costs import cost_delta
 from .findings import compare_findings
 from .pair import Pair, component_of
 from .renames import renames
@@ -195,6 +194,21 @@ def _change(pair: Pair, impact: Impact, cleaner: Cleaner) -> Change:
 
 def _moved(before: Resource, after: Resource) -> str:
     return after.name if before.namespace == after.namespace else f"{after.namespace}/{after.name}"
+
+
+def cost_delta(base: Snapshot | None, head: Snapshot | None) -> Mapping[str, Any] | None:
+    """What changes in the monthly cost; `None` where neither side is known.
+
+    Args:
+        base: the environment before; `None` where it was not there.
+        head: the environment after; `None` where it is not there any more.
+    """
+    known = [one for one in (base, head) if one is not None and one.cost is not None]
+    if not known:
+        return None
+    from components.cost.delta import UNKNOWN, delta  # noqa: PLC0415 - where nothing is priced it is not needed
+
+    return delta(*(None if one is None else UNKNOWN if one.cost is None else one.cost for one in (base, head)))
 
 
 def _waiver(waived: Mapping[str, Any]) -> tuple[Any, ...]:

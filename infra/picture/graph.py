@@ -12,10 +12,11 @@ from components.core.plan import Part, Plan
 from components.gpu.cluster import KubeconfigConfig
 from components.gpu.compute_class import ComputeClassConfig, Priority
 from components.gpu.node_pool import GpuNodePoolConfig
-from components.traffic.virtual_service import RouteConfig, RouteRule
+from components.traffic.backends.registry import RouteConfig
+from components.traffic.route import RouteRule
 
 from ..plan.environment import Environment
-from ..plan.overview import Track, gpu_ranges, how_bought, models, tracks
+from ..plan.overview import TrackSummary, gpu_ranges, how_bought, models, tracks
 from ..terminal.words import span
 
 Column = Literal["routes", "models", "pools"]
@@ -143,8 +144,7 @@ def _cluster(environment: Environment) -> str:
 
 def _route(name: str, route: RouteConfig) -> Box:
     rows = tuple(Row(f"rule/{name}/{number}", _condition(rule)) for number, rule in enumerate(route.rules))
-    door = f"gateway {route.gateway.namespace}/{name}" if route.gateway else ", ".join(route.gateways) or "mesh"
-    return Box(f"route/{name}", "routes", ", ".join(route.hosts), door, "Istio", rows)
+    return Box(f"route/{name}", "routes", ", ".join(route.hosts), route.door(name), route.TITLE, rows)
 
 
 def _condition(rule: RouteRule) -> str:
@@ -159,7 +159,7 @@ def _header(exact: str | None, prefix: str | None, regex: str | None) -> str:
     return f"= {prefix}…" if prefix is not None else f"~ {regex}"
 
 
-def _route_edges(name: str, route: RouteConfig, found: tuple[Track, ...]) -> Iterator[Edge]:
+def _route_edges(name: str, route: RouteConfig, found: tuple[TrackSummary, ...]) -> Iterator[Edge]:
     for number, rule in enumerate(route.rules):
         for subset, weight in rule.to.items():
             track = route.subsets.get(subset, subset)
@@ -197,12 +197,12 @@ def _track_key(model: str, track: str) -> str:
     return f"track/{model}/{track}"
 
 
-def _track_text(track: Track) -> str:
+def _track_text(track: TrackSummary) -> str:
     name = f"{track.name} (standby)" if track.standby else track.name
     return f"{name}: {track.server}" if name else track.server
 
 
-def _track_detail(track: Track) -> str:
+def _track_detail(track: TrackSummary) -> str:
     pods = "1 pod" if track.max == 1 else f"{span(track.min, track.max)} pods"
     return f"{pods} × {track.gpus} GPU" if track.gpus else pods  # noqa: RUF001 - as print has it
 

@@ -31,7 +31,7 @@ _FONTS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaV
 
 
 @dataclass(slots=True)
-class _Frame:
+class _Rectangle:
     """Where something stands."""
 
     left: float
@@ -71,7 +71,7 @@ class _Layout:
 
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
-        self.frames: dict[str, _Frame] = {}
+        self.frames: dict[str, _Rectangle] = {}
         self.incoming: dict[str, list[Edge]] = {}
         self.outgoing: dict[str, list[Edge]] = {}
         for edge in picture.edges:
@@ -125,10 +125,10 @@ class _Layout:
 
     def _place(self, box: Box, column: Column, top: float, height: float) -> None:
         left, width = self.left[column], self.column_width[column]
-        self.frames[box.key] = _Frame(left, top, width, height)
+        self.frames[box.key] = _Rectangle(left, top, width, height)
         position = top + _HEAD
         for row in box.rows:
-            self.frames[row.key] = _Frame(left + 10, position, width - 20, self._row_height(row))
+            self.frames[row.key] = _Rectangle(left + 10, position, width - 20, self._row_height(row))
             position += self._row_height(row) + 6
 
     def wires(self) -> Iterator[str]:
@@ -210,7 +210,7 @@ def _draw(box: Box, layout: _Layout) -> Iterator[str]:
         yield from _draw_row(row, layout.frames[row.key])
 
 
-def _draw_row(row: Row, frame: _Frame) -> Iterator[str]:
+def _draw_row(row: Row, frame: _Rectangle) -> Iterator[str]:
     muted = " muted" if row.muted else ""
     yield (
         f'<rect class="row{muted}" x="{frame.left:g}" y="{frame.top:g}" width="{frame.width:g}" '

@@ -21,7 +21,7 @@ _SERVERS = {"Deployment": "deployment", "LeaderWorkerSet": "leader-worker-set"}
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class TrackSummary:
     """One Deployment of a model, or LeaderWorkerSet.
 
     Attributes:
@@ -73,7 +73,7 @@ def how_bought(provisioning: str) -> str:
     return _BOUGHT[provisioning]
 
 
-def tracks(part: Part) -> tuple[Track, ...]:
+def tracks(part: Part) -> tuple[TrackSummary, ...]:
     """The Deployments and LeaderWorkerSets of a model, in the plan's order."""
     ranges = {
         item.properties["spec"]["scaleTargetRef"]["name"]: item.properties["spec"]
@@ -141,7 +141,7 @@ def _add(
 
 def _track(
     role: str, manifest: Mapping[str, Any], scaled: Mapping[str, Any] | None, service: Mapping[str, str]
-) -> Track:
+) -> TrackSummary:
     spec = manifest["spec"]
     _, pod = next(pod_templates(manifest["kind"], spec))
     size = spec.get("leaderWorkerTemplate", {}).get("size", 1)
@@ -149,7 +149,7 @@ def _track(
     least, most = (scaled["minReplicas"], scaled["maxReplicas"]) if scaled else (fixed, fixed)
     container = pod["spec"]["containers"][0]
     labels = pod["metadata"]["labels"]
-    return Track(
+    return TrackSummary(
         name=track_name(role),
         server=f"{container['name']} {image_version(container['image'])}".rstrip(),
         gpus=size * int(container.get("resources", {}).get("limits", {}).get(GPU, 0)),

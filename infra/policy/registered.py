@@ -16,13 +16,16 @@ from typing import Any
 from components.catalog.charts import all_charts
 from components.core.errors import Path
 from components.core.plan import TYPE_PREFIX, Item, Part, Plan
+from components.core.providers import in_cluster, provider_of
 from components.proofs.finding import Finding
 from components.proofs.rule import Rule
 from components.proofs.rules import RULES
 from components.reading.workload import place
 from components.serving.model_server import SERVER_KINDS
+from components.traffic.backends.registry import ROUTES
 
-from ..prove.prove import EXPIRED, UNUSED, Waiver, prove_environment
+from ..plan.environment import Waiver
+from ..prove.prove import EXPIRED, UNUSED, prove_environment
 
 _NODES = "needs what a node of each pool can hold, which is worked out from the stack and registered nowhere"
 _MEMORY = "needs what the model asks of GPU memory, which is worked out from the catalog and registered nowhere"
@@ -64,8 +67,6 @@ NOT_JUDGED: Mapping[str, str] = MappingProxyType(
 JUDGED: Mapping[str, Rule] = MappingProxyType({key: rule for key, rule in RULES.items() if key not in NOT_JUDGED})
 """Rules that a policy pack judges."""
 
-_STACK = "pulumi:pulumi:Stack"
-_PROVIDER = "pulumi:providers:"
 _CHARTS = "kubernetes:helm.sh/"
 _SECTIONS: Mapping[str, Path] = MappingProxyType(
     {
@@ -74,7 +75,7 @@ _SECTIONS: Mapping[str, Path] = MappingProxyType(
         "ComputeClass": ("compute_classes",),
         "Namespace": ("namespaces",),
         "PriorityClass": ("priority_classes",),
-        "VirtualService": ("traffic",),
+        **dict.fromkeys(ROUTES, ("traffic",)),
     }
 )
 """Where a stack file has a component of each kind, by its name."""
@@ -179,7 +180,7 @@ def _part(owner: Registered, members: Sequence[Registered]) -> Part:
 def _role(owner: Registered, one: Registered) -> str:
     """What a resource is to its component, by the convention of its name; its type besides, where names repeat."""
     role = one.name.removeprefix(f"{owner.name}-")
-    return role if one.type.startswith("kubernetes:") and role != one.name else f"{one.type} {one.name}"
+    return role if in_cluster(one.type) and role != one.name else f"{one.type} {one.name}"
 
 
 def _path(kind: str, name: str) -> Path:
@@ -211,7 +212,7 @@ def _above(one: Registered, by_urn: Mapping[str, Registered]) -> Iterator[Regist
 
 
 def _is_ours_to_judge(one: Registered, by_urn: Mapping[str, Registered]) -> bool:
-    if one.type == _STACK or one.type.startswith(_PROVIDER) or one.type.partition(":")[0] not in ("kubernetes", "gcp"):
+    if provider_of(one.type) is None:
         return False
     return not any(above.type.startswith(_CHARTS) for above in _above(one, by_urn))
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from components.reading.index import Index
 
     from ..stack.yamlfile import Located
-    from .prove import Verdict
+    from .prove import ProofVerdict
 
 ENDS_SOON_DAYS = 14
 """How long before its last day a waiver is told of."""
@@ -64,7 +64,7 @@ class Checked:
     refused: StackError | None = None
     loaded: Loaded | None = None
     index: Index | None = None
-    verdict: Verdict | None = None
+    verdict: ProofVerdict | None = None
 
     @property
     def problems(self) -> Sequence[Located]:
@@ -208,7 +208,7 @@ def _row(checked: Checked) -> tuple[str, ...]:
     return (checked.name, f"{checked.models:,}", f"{checked.objects:,}", gpus, proofs_in_words(checked.verdict))
 
 
-def proofs_in_words(verdict: Verdict) -> str:
+def proofs_in_words(verdict: ProofVerdict) -> str:
     """`all 20 hold, 2 warnings (1 waived until 2027-01-31)`."""
     words = [counted(len(verdict.errors), "error")] if verdict.errors else [f"all {verdict.held} hold"]
     words += [counted(len(verdict.warnings), "warning")] if verdict.warnings else []

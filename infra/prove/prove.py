@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from components.core.errors import did_you_mean, dotted
 from components.core.plan import Plan
@@ -18,32 +18,13 @@ from components.proofs.finding import Finding
 from components.proofs.rules import RULES, found_by, in_order, prove
 from components.reading.index import Index
 
+from ..plan.environment import Waiver
 from ..terminal import fork
 
 EXPIRED = "expired-waiver"
 UNUSED = "unused-waiver"
 WAIVE = ("policy", "waive")
 """Where waivers stand in a stack file."""
-
-
-class Waiver(Protocol):
-    """What is asked of a waiver; `infra.plan.environment.Waiver` is one."""
-
-    @property
-    def rule(self) -> str:
-        """Id of the rule."""
-
-    @property
-    def at(self) -> str | None:
-        """Where, `models.llama`: findings there and below it. None: everywhere."""
-
-    @property
-    def reason(self) -> str:
-        """Why it is acceptable."""
-
-    @property
-    def until(self) -> str:
-        """Last day it holds, `2027-01-31`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +47,7 @@ class Waived:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ProofVerdict:
     """What the proofs say of an environment.
 
     Attributes:
@@ -108,7 +89,7 @@ class Verdict:
 
 def prove_environment(
     environment_name: str, plan: Plan, policy_waivers: Sequence[Waiver], today: date, index: Index | None = None
-) -> Verdict:
+) -> ProofVerdict:
     """Prove a plan and weigh what is found against the team's waivers.
 
     Args:
@@ -135,7 +116,7 @@ def prove_environment(
         if waiver in in_force and not any(covers(waiver, finding) for finding in found)
     ]
     findings = sorted((*expired, *standing, *unused), key=lambda finding: finding.severity != "error")
-    return Verdict(environment_name, tuple(findings), tuple(waived), expired)
+    return ProofVerdict(environment_name, tuple(findings), tuple(waived), expired)
 
 
 def _proved(index: Index) -> list[Finding]:

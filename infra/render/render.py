@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from components.core.plan import Item, ItemOutput, Late, Part, Plan, SecretRef
+from components.core.providers import FOLDERS
 
 from ..terminal import fork
 from .contents import contents
@@ -37,7 +38,7 @@ FORMAT = "1\n"
 CLUSTER_FOLDER = "_cluster"
 """Objects without a namespace. No namespace can have this name: a DNS label has no underscore."""
 
-_OURS = {"kubernetes", "cloud", "charts", MARKER}
+_OURS = {*FOLDERS, MARKER}
 _ADVICE = {
     errno.ENOSPC: "free some space, or choose a folder on another disk",
     errno.EDQUOT: "free some of your quota, or choose a folder on another disk",
@@ -113,15 +114,14 @@ def path_of(item: Item) -> str:
     Raises:
         RenderError: when its name or namespace cannot be part of a file name.
     """
+    folder: str = item.folder
     name = f"{item.kind.lower()}-{item.object_name}.yaml"
     if item.is_chart:
-        folder, name = "charts", f"{item.object_name}.yaml"
+        name = f"{item.object_name}.yaml"
     elif item.is_object:
         namespace = "" if item.kind == "Namespace" else item.namespace
-        folder = f"kubernetes/{namespace or CLUSTER_FOLDER}"
+        folder = f"{folder}/{namespace or CLUSTER_FOLDER}"
         _refuse_odd_name(item, namespace or CLUSTER_FOLDER)
-    else:
-        folder = "cloud"
     _refuse_odd_name(item, name)
     return f"{folder}/{name}"
 
@@ -171,14 +171,14 @@ def _write(plan: Plan, paths: Mapping[int, str], tree: Path, earlier: Path | Non
     return RenderResult(files=len(items) + len(lists), bytes=size, objects=objects)
 
 
-class _Share(NamedTuple):
+class _WrittenFiles(NamedTuple):
     """What came of some of the items: bytes written, and the placeholders of files that hold any, by path."""
 
     bytes: int
     held: dict[str, list[str]]
 
 
-def _write_in_two(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> list[_Share]:
+def _write_in_two(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> list[_WrittenFiles]:
     """Half of the files here, the others in a second process where one can be had: making their text takes time."""
     if not fork.can_fork():
         return _write_in_one(items, tree, earlier)
@@ -187,11 +187,11 @@ def _write_in_two(items: Sequence[_Placed], tree: Path, earlier: Path | None) ->
         return [_write_items(items[:half], tree, earlier), rest.result()]
 
 
-def _write_in_one(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> list[_Share]:
+def _write_in_one(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> list[_WrittenFiles]:
     return [_write_items(items, tree, earlier)]
 
 
-def _write_items(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> _Share:
+def _write_items(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> _WrittenFiles:
     root, size = str(tree), 0
     held: dict[str, list[str]] = {}
     for path, part, item in items:
@@ -202,7 +202,7 @@ def _write_items(items: Sequence[_Placed], tree: Path, earlier: Path | None) -> 
         if "${" in text and (found := dict.fromkeys(_placeholders(item.properties))):
             held[path] = list(found)
         size += _write_file(path, text, root, earlier)
-    return _Share(size, held)
+    return _WrittenFiles(size, held)
 
 
 def _write_file(path: str, text: str, root: str, earlier: Path | None) -> int:

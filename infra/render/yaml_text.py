@@ -101,7 +101,7 @@ class _Keys(dict[str, str]):
         return _remember(self, str.__str__(key), f"{self.pad}{scalar}:")
 
 
-class _Shared(dict[Shared, str]):
+class _SharedTexts(dict[Shared, str]):
     """Mapping that many objects have to what is written below its key, as it stands at one depth."""
 
     def __init__(self, level: _Level) -> None:
@@ -125,7 +125,7 @@ class _Level:
         self.dash = f"{pad}-"
         self.keys = _Keys(pad)
         self.texts = _Texts(pad)
-        self.shared = _Shared(self)
+        self.shared = _SharedTexts(self)
 
     @cached_property
     def deeper(self) -> _Level:

@@ -95,7 +95,7 @@ def load_stack(path: FilePath | str, project: Project | None = None) -> StackFil
     if not isinstance(data, dict):
         message = "must be a mapping with `config:` at its top; indent the settings below `config:`"
         raise one_problem(path, message, lines_of(text).get((), 1))
-    reader = _Reader(project)
+    reader = _StackReader(project)
     reader.read(data, may_seal="secure" in text)
     stack = StackFile(
         environment=found["environment"] if (found := _FILE_NAME.fullmatch(path.name)) else path.stem,
@@ -139,7 +139,7 @@ def stack_paths(root: FilePath | str, project: Project | None = None) -> dict[st
     return paths
 
 
-class _Reader:
+class _StackReader:
     """Sorts a file's data into values, secrets and problems."""
 
     def __init__(self, project: Project | None) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ...plan.environments import PROJECT_FILE
 from ...stack.project import Project, load_project
 from ...stack.stackfile import StackError, stack_paths
-from .git import Entry, extract
+from .git import TreeEntry, extract
 from .isolated import has_code, revision_folder
 from .revisions import CODE, Revision, WorkingTree
 
@@ -110,7 +110,7 @@ class inside:  # noqa: N801 - a verb, as contextlib.chdir is
                 os.chdir(self.before)
 
 
-def _written(source: Revision, entries: Sequence[Entry], temporary: ExitStack, *, whole: bool) -> Path:
+def _written(source: Revision, entries: Sequence[TreeEntry], temporary: ExitStack, *, whole: bool) -> Path:
     """A folder with the revision's files: the whole of them where its code runs, otherwise those of its stacks."""
     if not whole:
         folder = Path(temporary.enter_context(tempfile.TemporaryDirectory(prefix="infra-diff-")))
@@ -133,7 +133,7 @@ def _written(source: Revision, entries: Sequence[Entry], temporary: ExitStack, *
     return kept
 
 
-def _stacks(entries: Sequence[Entry], folder: Path) -> Iterator[Entry]:
+def _stacks(entries: Sequence[TreeEntry], folder: Path) -> Iterator[TreeEntry]:
     """The files in the folder that Pulumi.yaml says holds the stacks; in all folders when it cannot be read."""
     try:
         with inside(folder):

@@ -32,7 +32,7 @@ class GitError(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TreeEntry:
     """One file of a revision.
 
     Attributes:
@@ -96,7 +96,7 @@ class Repository:
         listed = self._out("ls-tree", "-z", "--full-tree", commit, "--", *(self.prefix + path for path in paths))
         return {entry.path.removeprefix(self.prefix): entry.blob for entry in _entries(listed)}
 
-    def files(self, commit: str) -> list[Entry]:
+    def files(self, commit: str) -> list[TreeEntry]:
         """Every file of a commit below our folder."""
         tree = f"{commit}:{self.prefix.removesuffix('/')}"
         code, text, _ = self._run("ls-tree", "-r", "-z", "--full-tree", tree)
@@ -178,14 +178,14 @@ def _environment() -> Mapping[str, str]:
     return {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
 
 
-def _entries(listed: str) -> Iterator[Entry]:
+def _entries(listed: str) -> Iterator[TreeEntry]:
     for line in filter(None, listed.split("\0")):
         described, _, path = line.partition("\t")
         mode, _, blob = described.split()
-        yield Entry(mode, blob, path)
+        yield TreeEntry(mode, blob, path)
 
 
-def extract(repository: Repository, entries: Iterable[Entry], folder: Path) -> None:
+def extract(repository: Repository, entries: Iterable[TreeEntry], folder: Path) -> None:
     """Write files of a revision below a folder, their bytes as they were committed.
 
     Links that lead out of the folder are left out, and so are submodules, which are other repositories.

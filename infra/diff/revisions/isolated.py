@@ -13,15 +13,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from ...terminal.terminal import status
-from ..snapshots.folder import read_folder
 from ..snapshots.serial import SerialError, from_json
 from ..snapshots.snapshot import Snapshot
 from .locks import LOCK, LockError, cache_folder, python_of
@@ -38,22 +37,8 @@ sys.path.insert(0, sys.argv[1])
 from infra.cli import main
 sys.exit(main(["snapshot", "--today", sys.argv[2], "--", *sys.argv[3:]]))
 """
-# Before there was `infra snapshot`: the same from the commands there were, all in one process.
-_OLDER = """\
-import contextlib, io, json, sys
-sys.path.insert(0, sys.argv[1])
-from infra.cli import main
-told, folder = {}, sys.argv[3]
-for name in sys.argv[4:]:
-    check, render = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(check), contextlib.redirect_stderr(io.StringIO()):
-        main(["check", "--format", "json", "--today", sys.argv[2], "--", name])
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(render):
-        code = main(["render", "--output", folder + "/" + name, "--", name])
-    told[name] = {"check": check.getvalue(), "render": render.getvalue(), "code": code}
-print(json.dumps(told))
-"""
 _UNKNOWN_COMMAND = "no such command 'snapshot'"
+_TOO_OLD = "its code has no `infra snapshot`; check it out, render it, and compare the rendered folders"
 _LAST_LINES = 5
 
 
@@ -95,15 +80,11 @@ class Isolated:
         name: the revision, for people.
         environments: which to plan.
         today: the day waivers are judged by.
-
-    Attributes:
-        is_rendered: whether its code is so old that the snapshots come from rendered folders. Known in the end.
     """
 
     def __init__(self, root: Path, name: str, environments: Sequence[str], today: date) -> None:
-        self._root, self._name, self._today = root.resolve(), name, today
+        self._root, self._name = root.resolve(), name
         self._environments = list(environments)
-        self.is_rendered = False
         self._open = ExitStack()
         self._packages = packages_for(root, name)
         self._process = self._start(_SNAPSHOT, today.isoformat(), *self._environments)
@@ -118,10 +99,11 @@ class Isolated:
         """Wait for it. An environment that could not be planned has its errors."""
         with status(f"planning {self._name} with its own code"):
             code, text, error = self._finish()
-        if code not in (0, 1, 2) or (not text and _UNKNOWN_COMMAND not in error.lower()):
+        if not text and _UNKNOWN_COMMAND in error.lower():
+            return self._failed(_TOO_OLD)
+        if code not in (0, 1, 2) or not text:
             return self._failed(error or f"its code ended with {code} and said nothing")
-        found = self._read_older() if _UNKNOWN_COMMAND in error.lower() and not text else self._read(text, error)
-        return {name: self._noted(snapshot) for name, snapshot in found.items()}
+        return {name: self._noted(snapshot) for name, snapshot in self._read(text, error).items()}
 
     def end(self) -> None:
         """End it, whatever it has done so far."""
@@ -171,47 +153,6 @@ class Isolated:
             reason = str(wrong) if isinstance(wrong, SerialError) else "what it printed is no JSON of `infra snapshot`"
             return self._failed(error or reason)
         return self._failed("`infra snapshot` of its code left it out") | found
-
-    def _read_older(self) -> dict[str, Snapshot]:
-        self.is_rendered = True
-        self._open.close()
-        folder = Path(self._open.enter_context(tempfile.TemporaryDirectory()))
-        self._process = self._start(_OLDER, self._today.isoformat(), str(folder), *self._environments)
-        with status(f"planning {self._name} with its own code"):
-            code, text, error = self._finish()
-        try:
-            told = json.loads(text) if code == 0 else None
-        except ValueError:
-            told = None
-        if not isinstance(told, dict):
-            return self._failed(error or f"its code ended with {code} and said nothing")
-        return {name: self._older(name, told.get(name, {}), folder / name) for name in self._environments}
-
-    def _older(self, name: str, told: Mapping[str, Any], folder: Path) -> Snapshot:
-        """An environment from what `infra check` said and `infra render` wrote."""
-        if told.get("code") != 0:
-            lines = str(told.get("render", "")).strip().splitlines()
-            return Snapshot(name, errors=tuple(lines) or ("its code does not say why",))
-        snapshot = read_folder(folder, name)
-        if snapshot.errors:
-            return snapshot
-        unknown = ["components", "nodes", "cost", "picture"]
-        try:
-            entry = json.loads(told["check"])["environments"][0]
-            file = str(entry["file"])
-            findings = tuple({**finding, "file": file} for finding in entry["findings"])
-            waived = tuple({**one, "file": file} for one in entry.get("waived", ()))
-            held = entry.get("rules_held")
-            known = {"file": file, "findings": findings, "waived": waived, "rules_held": held}
-            if "footprints" in entry:
-                known["footprints"] = tuple(entry["footprints"])
-        except (ValueError, LookupError, TypeError):
-            known = {}
-            unknown.insert(0, "findings")
-        note = (
-            f"{self._name} is from before `infra snapshot`: its {', '.join(unknown[:-1])} and {unknown[-1]} are unknown"
-        )
-        return replace(snapshot, **known, notes=(*snapshot.notes, note))
 
 
 def revision_folder(commit: str) -> Path:

@@ -16,18 +16,26 @@ from pathlib import Path
 from typing import TypeAlias
 
 from components.core.errors import did_you_mean
+from components.core.providers import FOLDERS
 
 from ...plan.environments import PROJECT_FILE, UsageError, find_root
 from ...render.render import MARKER
-from .git import Entry, GitError, Repository
+from .git import GitError, Repository, TreeEntry
 
 WORKING_TREE = "."
 """The argument that names the files as they are now."""
-CODE = ("components", "infra", "requirements", "pyproject.toml")
-"""What decides how a stack file is planned. The same in two revisions: they plan alike."""
+CODE = ("components", "infra", "requirements/preview.txt")
+"""What may decide how a stack file is planned, in any revision. The same in two revisions: they plan alike."""
+PLANNER = (
+    "components", "infra/stack", "infra/plan", "infra/prove", "infra/picture", "infra/terminal", "infra/diff/snapshots",
+    "requirements/preview.txt",
+)  # fmt: skip
+"""What decides it in the code that runs: all that the planner and the maker of snapshots import.
+
+A revision that has the same has the code that runs now, whatever else of it changed, the form of a comment for example.
+"""
 RUNNING = Path(__file__).resolve().parents[3]
 """The folder whose code is running."""
-_ROOTS = ("kubernetes", "cloud", "charts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +52,16 @@ class Revision:
     repository: Repository = field(repr=False, compare=False)
     commit: str
 
-    def files(self) -> list[Entry]:
+    def files(self) -> list[TreeEntry]:
         """Every file of it below the project's folder."""
         return self.repository.files(self.commit)
 
     def is_running_code(self) -> bool:
-        """Whether its code is, byte for byte, the code that runs now."""
+        """Whether the code of it that plans is, byte for byte, the code that runs now."""
         if self.repository.folder.resolve() != RUNNING:
             return False
-        there = [path for path in CODE if (RUNNING / path).exists()]
-        known = self.repository.ids(self.commit, CODE)
-        return set(known) == set(there) and not self.repository.changed(self.commit, there)
+        known = self.repository.ids(self.commit, PLANNER)
+        return set(known) == set(PLANNER) and not self.repository.changed(self.commit, PLANNER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,7 @@ def _rendered(folder: Path) -> Rendered | None:
 
 
 def _is_tree(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / MARKER).is_file() or any((folder / name).is_dir() for name in _ROOTS))
+    return folder.is_dir() and ((folder / MARKER).is_file() or any((folder / name).is_dir() for name in FOLDERS))
 
 
 def _folder_in_words(text: str, folder: Path) -> str:

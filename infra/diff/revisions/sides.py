@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from components.core.providers import in_cluster
+
 from ...plan.environments import UsageError, environment_paths, find_root, load, need_project
 from ...stack.stackfile import StackError
 from ...terminal.fork import beside, can_fork
@@ -93,7 +95,7 @@ def read_side(source: Source, wanted: Sequence[str], how: How, temporary: ExitSt
     if isinstance(side, Checkout) and side.errors:
         raise UsageError("\n".join(side.errors))
     names = pick(side.trees if isinstance(side, Rendered) else side.environments, wanted)
-    (found,), _ = _found([(side, names)], how)
+    (found,) = _found([(side, names)], how)
     return side, found
 
 
@@ -147,7 +149,7 @@ def _named_by(one: Snapshot, other: Snapshot) -> Snapshot:
 
 def _protect(rendered: Resource, planned: Resource) -> bool:
     """Manifests have no place for it; the files of cloud resources say it."""
-    return planned.protect if rendered.type.startswith("kubernetes:") else rendered.protect
+    return planned.protect if in_cluster(rendered.type) else rendered.protect
 
 
 def _folders(base: Rendered, head: Rendered, wanted: Sequence[str]) -> Sides:
@@ -212,15 +214,15 @@ def _planned(sides: Sequence[Side], names: Sequence[str], how: How) -> tuple[_Fo
     same: set[str] = set()
     if isinstance(base, Checkout) and isinstance(head, Checkout):
         same = {name for name in names if base.is_same(head, name)}
-    (before, after), by_files = _found([(base, [name for name in names if name not in same]), (head, names)], how)
+    before, after = _found([(base, [name for name in names if name not in same]), (head, names)], how)
     before |= {name: after[name] for name in same}
-    if by_files or isinstance(base, Rendered) or isinstance(head, Rendered):
+    if isinstance(base, Rendered) or isinstance(head, Rendered):
         before, after = ({name: as_rendered(one) for name, one in some.items()} for some in (before, after))
     return before, after
 
 
-def _found(wanted: Sequence[tuple[Side, Sequence[str]]], how: How) -> tuple[list[_Found], bool]:
-    """Some environments of some sides, and whether any were read from files that its own code rendered."""
+def _found(wanted: Sequence[tuple[Side, Sequence[str]]], how: How) -> list[_Found]:
+    """Some environments of some sides."""
     found: list[_Found] = [{} for _ in wanted]
     sides = [side for side, _ in wanted]
     with ExitStack() as running:
@@ -241,7 +243,7 @@ def _found(wanted: Sequence[tuple[Side, Sequence[str]]], how: How) -> tuple[list
             found[position][name] = snapshot
         for position, isolated in own.items():
             found[position] = isolated.snapshots()
-        return found, any(isolated.is_rendered for isolated in own.values())
+        return found
 
 
 def _in_two(sides: Sequence[Side], jobs: Sequence[_Job], how: How) -> list[tuple[_Job, Snapshot]]:

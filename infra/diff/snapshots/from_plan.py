@@ -15,7 +15,6 @@ from ...plan.environments import Loaded
 from ...prove.checked import Checked
 from ...prove.footprint import footprints, footprints_json
 from ...prove.prove import prove_environment
-from ..costs import cost_of
 from .identity import resource_key
 from .snapshot import Resource, Snapshot
 
@@ -47,6 +46,13 @@ def snapshot_of(
         lines=_lines(loaded),
         **(_proved(loaded, index, today, file) if proved and index else {}),
     )
+
+
+def cost_of(plan: Plan, index: Index) -> Mapping[str, Any]:
+    """The environment's monthly cost as `infra cost --format json` has it."""
+    from components.cost.estimate import estimate  # noqa: PLC0415 - snapshots without a price do without it
+
+    return estimate(plan, index=index).as_json()
 
 
 def resources_of(plan: Plan) -> Iterator[Resource]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from components.core.providers import is_object
 from components.gpu.cluster import KubeconfigConfig
 
 from ...plan.environment import Environment
@@ -66,12 +67,12 @@ def live_and_planned(planned: Snapshot, cluster: KubectlProxy) -> tuple[Snapshot
     if version.status != HTTPStatus.OK:
         verb = "refuses" if version.status < HTTPStatus.INTERNAL_SERVER_ERROR else "does not answer"
         raise UsageError(f"the cluster {verb}: {version.message}{_login(version)}")
-    reader = _Reader(cluster)
+    reader = _LiveReader(cluster)
     before: list[Resource] = []
     after: list[Resource] = []
     elsewhere = 0
     for one in planned.resources:
-        if not one.type.startswith("kubernetes:") or one.type.startswith("kubernetes:helm.sh/"):
+        if not is_object(one.type):
             elsewhere += 1
             continue
         found, wanted = reader.both(one)
@@ -85,7 +86,7 @@ def live_and_planned(planned: Snapshot, cluster: KubectlProxy) -> tuple[Snapshot
     return base, replace(planned, resources=tuple(after), cost=None)
 
 
-class _Reader:
+class _LiveReader:
     def __init__(self, cluster: KubectlProxy) -> None:
         self.cluster = cluster
         self.notes: list[str] = []

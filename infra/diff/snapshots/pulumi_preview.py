@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core.plan import TYPE_PREFIX
+from components.core.providers import is_object
 
 from ...plan.environments import UsageError
 from ..classify import Ruling
@@ -34,7 +35,7 @@ _BRIDGE = "__defaults"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ProviderStep:
     """What the provider does to a resource.
 
     Attributes:
@@ -63,7 +64,7 @@ class Preview:
     environment: str
     base: Snapshot
     head: Snapshot
-    steps: Mapping[str, Step]
+    steps: Mapping[str, ProviderStep]
     notes: tuple[str, ...] = ()
 
 
@@ -77,7 +78,7 @@ def read_preview(path: Path) -> Preview:
     digest = _digest(path)
     before: list[Resource] = []
     after: list[Resource] = []
-    steps: dict[str, Step] = {}
+    steps: dict[str, ProviderStep] = {}
     stacks: dict[str, None] = {}
     for number, step in enumerate(digest["steps"]):
         operation, urn = step.get("op"), step.get("urn")
@@ -93,7 +94,7 @@ def read_preview(path: Path) -> Preview:
         if operation in (*_REPLACED, "update") and after:
             detailed = step.get("detailedDiff")
             paths = tuple(detailed) if isinstance(detailed, Mapping) else ()
-            steps[after[-1].key] = Step(operation in _REPLACED, _reasons(step), paths)
+            steps[after[-1].key] = ProviderStep(operation in _REPLACED, _reasons(step), paths)
     if len(stacks) != 1:
         listed = ", ".join(stacks) or "none"
         raise UsageError(f"{path}: tells of {len(stacks)} stacks ({listed}), and one is needed; {_AGAIN}")
@@ -159,7 +160,7 @@ def overruled(pairs: Sequence[Pair], preview: Preview) -> list[Pair]:
     return told
 
 
-def _overruled(pair: Pair, step: Step | None) -> Pair:
+def _overruled(pair: Pair, step: ProviderStep | None) -> Pair:
     if step is None or pair.before is None or pair.after is None or pair.ruling.action == "rename":
         return pair
     if step.replaces and pair.ruling.action != "replace":
@@ -226,7 +227,7 @@ def _are_steps(steps: Any) -> bool:
 def _resource(token: str, state: Mapping[str, Any]) -> Resource:
     inputs = state.get("inputs")
     properties = _plain(inputs) if isinstance(inputs, Mapping) else {}
-    named = properties.get("metadata") if token.startswith("kubernetes:") else properties
+    named = properties.get("metadata") if is_object(token) else properties
     named = named if isinstance(named, Mapping) else properties
     urn_name = str(state.get("urn", "")).rpartition("::")[2]
     namespace = str(named.get("namespace", "")) if named is not properties else ""

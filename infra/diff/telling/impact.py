@@ -12,7 +12,7 @@ from ..compare import PROTECT, Difference, inside
 from ..pair import Pair
 from ..report import ABSENT
 from ..snapshots.snapshot import Resource, Snapshot
-from .pods import CONTROLLERS, Band, Pods, Rollout, minutes, pod_template, scale_bounds, selector
+from .pods import CONTROLLERS, IntRange, Pods, Rollout, minutes, pod_template, scale_bounds, selector
 from .routes import moved_shares, percent
 
 _REFUSED = frozenset(
@@ -84,11 +84,11 @@ class Impact:
         names = listed(f"`{other.name}`" for other in others)
         return f"them; {names} answer" if names else f"`{_name(one)}`"
 
-    def _pace(self, one: Resource, how: Rollout, replicas: Band) -> str:
+    def _pace(self, one: Resource, how: Rollout, replicas: IntRange) -> str:
         many = max(1, replicas.low)
         at_once = how.surge + how.unavailable
         pace = "at once" if at_once >= many > 1 else "one at a time" if at_once == 1 else f"{at_once} at a time"
-        if replicas == Band(1, 1) and not how.surge:
+        if replicas == IntRange(1, 1) and not how.surge:
             pace = "the old one goes first"
         if not _gpus(one):
             return pace
@@ -136,7 +136,7 @@ class Impact:
         homeless: list[str] = []
         moving: list[str] = []
         elsewhere: dict[str, None] = {}
-        slowest: Band | None = None
+        slowest: IntRange | None = None
         for verdict in found:
             owner = self.base.by_key[verdict.pod.item.role]
             if pair.ruling.action == "rename":
@@ -257,7 +257,7 @@ def _node_counts(found: Iterable[Difference]) -> Iterable[str]:
             yield f"{word} {counted(one.before, 'node')} → {one.after}"
 
 
-def _more_or_less(before: Band, after: Band, gpus: int, noun: str) -> str:
+def _more_or_less(before: IntRange, after: IntRange, gpus: int, noun: str) -> str:
     old, new = span(before.low, before.high), span(after.low, after.high)
     text = f"{old} → {new} {noun}"
     most = ((after.high or after.low) - (before.high or before.low)) * gpus
@@ -271,13 +271,13 @@ def _only(side: Mapping[str, str], other: Mapping[str, str]) -> str:
     return f"`{', '.join(map(str, values))}`" if values else "all"
 
 
-def _pods(one: Resource, replicas: Band) -> str:
+def _pods(one: Resource, replicas: IntRange) -> str:
     amount = span(replicas.low, replicas.high)
-    return f"{amount} {_noun(one, several=replicas != Band(1, 1))}"
+    return f"{amount} {_noun(one, several=replicas != IntRange(1, 1))}"
 
 
-def _verb(verb: str, replicas: Band) -> str:
-    return f"{verb}{'es' if verb == 'go' else 's'}" if replicas == Band(1, 1) else verb
+def _verb(verb: str, replicas: IntRange) -> str:
+    return f"{verb}{'es' if verb == 'go' else 's'}" if replicas == IntRange(1, 1) else verb
 
 
 def _noun(one: Resource, *, several: bool) -> str:

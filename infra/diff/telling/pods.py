@@ -30,7 +30,7 @@ _MINUTE, _LONG = 60, 120
 """Seconds of one, and from how many on they are told."""
 
 
-class Band(NamedTuple):
+class IntRange(NamedTuple):
     """At least and at most; `None` at most where nobody knows."""
 
     low: int
@@ -58,11 +58,11 @@ class Pods:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
 
-    def replicas(self, resource: Resource) -> Band:
+    def replicas(self, resource: Resource) -> IntRange:
         """How many pods, or groups of a LeaderWorkerSet, a controller has."""
         fixed = _whole(inside(resource.properties, "spec").get("replicas"), 1)
         scaled = self._scales.get((resource.namespace, resource.kind, resource.name))
-        return scaled or Band(fixed, fixed)
+        return scaled or IntRange(fixed, fixed)
 
     def rollout(self, resource: Resource, replicas: int) -> Rollout:
         """How it exchanges that many pods."""
@@ -84,7 +84,7 @@ class Pods:
         # Both zero would never move; Kubernetes takes one away (ResolveFenceposts in pkg/controller/deployment/util).
         return Rollout(made, taken or (0 if made else 1))
 
-    def start(self, resource: Resource) -> Band | None:
+    def start(self, resource: Resource) -> IntRange | None:
         """Seconds that one of its pods takes to start; `None` when nobody knows."""
         track = track_name(resource.role)
         return self._starts.get(f"{dotted(resource.at)}{f'/{track}' if track else ''}")
@@ -132,8 +132,8 @@ class Pods:
         return frozenset(map(component_of, self.snapshot.resources))
 
     @cached_property
-    def _scales(self) -> Mapping[tuple[str, str, str], Band]:
-        found: dict[tuple[str, str, str], Band] = {}
+    def _scales(self) -> Mapping[tuple[str, str, str], IntRange]:
+        found: dict[tuple[str, str, str], IntRange] = {}
         for one in self.snapshot.resources:
             if one.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
                 target = inside(one.properties, "spec", "scaleTargetRef")
@@ -142,9 +142,9 @@ class Pods:
         return found
 
     @cached_property
-    def _starts(self) -> Mapping[str, Band]:
+    def _starts(self) -> Mapping[str, IntRange]:
         return {
-            str(one.get("at")): Band(one["cold_start"]["min_seconds"], one["cold_start"]["max_seconds"])
+            str(one.get("at")): IntRange(one["cold_start"]["min_seconds"], one["cold_start"]["max_seconds"])
             for one in self.snapshot.footprints or ()
             if "cold_start" in one
         }
@@ -193,13 +193,13 @@ class Pods:
         return Index(plan).scheduler.verdicts
 
 
-def scale_bounds(resource: Resource) -> Band:
+def scale_bounds(resource: Resource) -> IntRange:
     """The fewest and most replicas that an autoscaler sets."""
     spec = inside(resource.properties, "spec")
     if resource.kind == "ScaledObject":
         # KEDA's own defaults (kedacore/keda@v2.21.0 apis/keda/v1alpha1/scaledobject_types.go).
-        return Band(_whole(spec.get("minReplicaCount"), 0), _whole(spec.get("maxReplicaCount"), 100))
-    return Band(_whole(spec.get("minReplicas"), 1), _whole(spec.get("maxReplicas"), 1))
+        return IntRange(_whole(spec.get("minReplicaCount"), 0), _whole(spec.get("maxReplicaCount"), 100))
+    return IntRange(_whole(spec.get("minReplicas"), 1), _whole(spec.get("maxReplicas"), 1))
 
 
 def pod_labels(resource: Resource) -> Mapping[str, str]:
@@ -238,7 +238,7 @@ def _share(amount: Any, whole: int, *, up: bool) -> int:
     return ceil(share) if up else floor(share)
 
 
-def minutes(start: Band | None, times: int) -> str:
+def minutes(start: IntRange | None, times: int) -> str:
     """How long that many starts after each other take: `about 9–14 min`, `3 min or more`."""  # noqa: RUF002
     if start is None:
         return "an unknown time"

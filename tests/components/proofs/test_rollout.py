@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from components.core.manifest import object_item
 from components.core.plan import Part, Plan
-from components.proofs.rollout import Step, step
+from components.proofs.rollout import UpdateStep, step
 from components.reading.index import Index
 from components.tenancy.namespace import NamespaceConfig, namespace
 
@@ -37,14 +37,14 @@ from .plans import (
 )
 
 
-def alone(nodes: int, *, step_: Step, replicas: int = 1, **settings: Any) -> Plan:
+def alone(nodes: int, *, step_: UpdateStep, replicas: int = 1, **settings: Any) -> Plan:
     """One model alone on nodes with one GPU each."""
     update = {"max_surge": step_.surge, "max_unavailable": step_.unavailable}
     part = serving("llama", replicas=replicas, update=update, **settings)
     return Plan("test", (part,), nodes=(replace(shape("l4"), max_nodes=nodes),))
 
 
-def ends(nodes: int, replicas: int, step_: Step) -> bool:
+def ends(nodes: int, replicas: int, step_: UpdateStep) -> bool:
     """Whether a rolling update ends: the Deployment controller with a scheduler of so many places, by hand."""
     old, new, ready = replicas, 0, 0
     while True:
@@ -62,7 +62,7 @@ def test_an_update_is_refused_exactly_where_the_controller_would_be_stuck(
     replicas: int, spare: int, surge: int, unavailable: int
 ) -> None:
     assume(surge or unavailable)
-    made = Step(surge, min(unavailable, replicas))
+    made = UpdateStep(surge, min(unavailable, replicas))
     plan = alone(replicas + spare, step_=made, replicas=replicas)
     assert bool(findings(plan, "update-never-ends")) != ends(replicas + spare, replicas, made)
 
@@ -133,7 +133,7 @@ def test_nothing_is_said_of_pools_that_hold_one_which_is_too_small_anyway() -> N
 
 
 def test_a_job_gives_its_room_back() -> None:
-    plan = alone(3, step_=Step(1, 0), replicas=2)
+    plan = alone(3, step_=UpdateStep(1, 0), replicas=2)
     (server,) = plan.parts
     deployment = next(item for item in server.items if item.kind == "Deployment")
     about = {"name": "load", "namespace": "inference"}
@@ -148,7 +148,7 @@ def test_a_job_gives_its_room_back() -> None:
 
 
 def test_a_surge_of_a_deployment_that_says_nothing_is_kubernetes_default() -> None:
-    plan = alone(1, step_=Step(0, 1))
+    plan = alone(1, step_=UpdateStep(0, 1))
     silent = edited(plan, "ModelServer/llama", "deployment", lambda manifest: manifest["spec"].pop("strategy"))
     assert "max_surge 1, max_unavailable 0" in only(silent, "update-never-ends")[1]
     recreated = edited(
@@ -160,14 +160,14 @@ def test_a_surge_of_a_deployment_that_says_nothing_is_kubernetes_default() -> No
 @pytest.mark.parametrize(
     ("strategy", "replicas", "expected"),
     [
-        ({}, 1, Step(1, 0)),
-        ({}, 4, Step(1, 1)),
-        ({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "10%"}}, 3, Step(0, 1)),
-        ({"rollingUpdate": {"maxSurge": "34%", "maxUnavailable": "34%"}}, 3, Step(2, 1)),
-        ({"type": "Recreate"}, 3, Step(0, 3)),
+        ({}, 1, UpdateStep(1, 0)),
+        ({}, 4, UpdateStep(1, 1)),
+        ({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "10%"}}, 3, UpdateStep(0, 1)),
+        ({"rollingUpdate": {"maxSurge": "34%", "maxUnavailable": "34%"}}, 3, UpdateStep(2, 1)),
+        ({"type": "Recreate"}, 3, UpdateStep(0, 3)),
     ],
 )
-def test_shares_are_rounded_as_kubernetes_does(strategy: dict[str, Any], replicas: int, expected: Step) -> None:
+def test_shares_are_rounded_as_kubernetes_does(strategy: dict[str, Any], replicas: int, expected: UpdateStep) -> None:
     plan = llama(lambda manifest: manifest["spec"].update(strategy=strategy))
     (found,) = (pod for pod in Index(plan).workloads if pod.item.object_name == "llama")
     assert step(found, replicas) == expected

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from components.catalog.object_fields import traits
-from infra.diff.compare import POSITIONAL, Difference, Step, _Walk, flag_values
+from infra.diff.compare import POSITIONAL, Difference, PathStep, _Walk, flag_values
 from infra.diff.report import ABSENT
 
 
@@ -27,7 +27,7 @@ def applied(kind: str, found: Sequence[Difference], tree: dict[str, Any]) -> dic
     return made
 
 
-def _apply(kind: str, node: Any, steps: Sequence[Step], place: str, after: Any, *, new: bool = False) -> None:
+def _apply(kind: str, node: Any, steps: Sequence[PathStep], place: str, after: Any, *, new: bool = False) -> None:
     step, rest = steps[0], steps[1:]
     if step.sort == "field":
         below = f"{place}.{step.name}" if place else step.name
@@ -51,7 +51,7 @@ def _apply(kind: str, node: Any, steps: Sequence[Step], place: str, after: Any, 
         node[at] = after
 
 
-def _position(kind: str, node: list[Any], step: Step, place: str) -> Any:
+def _position(kind: str, node: list[Any], step: PathStep, place: str) -> Any:
     if step.sort == "index":
         return step.name
     if step.sort == "member":

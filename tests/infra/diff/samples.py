@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from components.catalog.replacements import Rule
+from components.catalog.replacements import ReplacementRule
 from infra.diff.snapshots.identity import resource_key
 from infra.diff.snapshots.snapshot import Resource
 
@@ -77,7 +77,7 @@ _CLUSTER_SCOPED = frozenset({
 })  # fmt: skip
 
 
-def changed(rule: Rule) -> tuple[Resource, Resource]:
+def changed(rule: ReplacementRule) -> tuple[Resource, Resource]:
     """A resource of the rule's kind, before and after its field changed."""
     kind = "Deployment" if rule.kind == "*" else rule.kind
     field = "spec.something" if rule.field in _WHOLE else rule.field

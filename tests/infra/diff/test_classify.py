@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from components.catalog.object_fields import Trait
-from components.catalog.replacements import How, Rule, replacement_rules
+from components.catalog.replacements import How, ReplacementRule, replacement_rules
 from components.catalog.table import rows
 from infra.diff.classify import classify, created, deleted
 from infra.diff.compare import differences
@@ -20,12 +20,12 @@ from .samples import changed
 RULES = sorted(replacement_rules().values())
 
 
-def name_of(rule: Rule) -> str:
+def name_of(rule: ReplacementRule) -> str:
     return f"{rule.kind} {rule.field}"
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.field not in ("+", "-")], ids=name_of)
-def test_every_rule_decides_what_a_change_of_its_field_does(rule: Rule) -> None:
+def test_every_rule_decides_what_a_change_of_its_field_does(rule: ReplacementRule) -> None:
     before, after = changed(rule)
     found = classify(before, after, differences(after.kind, before.properties, after.properties))
     assert found.effect == rule.effect
@@ -35,7 +35,7 @@ def test_every_rule_decides_what_a_change_of_its_field_does(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.field in ("+", "-")], ids=name_of)
-def test_every_rule_decides_what_gaining_or_losing_such_a_resource_does(rule: Rule) -> None:
+def test_every_rule_decides_what_gaining_or_losing_such_a_resource_does(rule: ReplacementRule) -> None:
     _, resource = changed(rule)
     made = created if rule.field == "+" else deleted
     found = made(resource, component_stays=rule.kind != "*")

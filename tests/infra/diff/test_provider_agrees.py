@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.catalog.replacements import Rule, replacement_rules
+from components.catalog.replacements import ReplacementRule, replacement_rules
 
 from ...checkout import needs_cli
 from .provider import Provider, running
@@ -25,7 +25,7 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.kind} {rule.field}")
-def test_the_provider_replaces_what_the_table_says_and_nothing_else(provider: Provider, rule: Rule) -> None:
+def test_the_provider_replaces_what_the_table_says_and_nothing_else(provider: Provider, rule: ReplacementRule) -> None:
     before, after = changed(rule)
     answer = provider.diff(after.type, before.properties, after.properties)
     replaces = rule.how == "delete-first"

@@ -16,7 +16,7 @@ from components.proofs.rules import RULES
 from infra.plan.environments import load
 from infra.policy.registered import JUDGED, NOT_JUDGED
 from infra.policy.resources import INPUTS
-from infra.prove.prove import EXPIRED, UNUSED, Verdict, prove_environment
+from infra.prove.prove import EXPIRED, UNUSED, ProofVerdict, prove_environment
 from infra.stack.project import load_project
 from tests.contract.program import ROOT, STACKS, recorder_for, up
 from tests.contract.recorder import Recorder
@@ -57,7 +57,7 @@ def _broken(folder: Path, **policy: Any) -> Path:
 def _registered(path: Path) -> Recorder:
     """What the program registers, also where it would refuse to: the pack is there for programs that do not ask."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("infra.prove.prove.prove_environment", lambda name, plan, waivers, today: Verdict(name, ()))
+        patch.setattr("infra.prove.prove.prove_environment", lambda name, plan, waivers, today: ProofVerdict(name, ()))
         return up(recorder_for(path, preview=True))
 
 

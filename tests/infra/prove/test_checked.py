@@ -14,7 +14,7 @@ from components.proofs.finding import Finding
 from infra.plan.environments import Loaded, load
 from infra.plan.overview import Gpus, gpu_ranges, image_version
 from infra.prove.checked import Checked, as_json, ending_lines, finding_lines, table, worst
-from infra.prove.prove import Verdict, Waived
+from infra.prove.prove import ProofVerdict, Waived
 from infra.terminal.terminal import BAD_INPUT, FINDINGS, PROVED, ClosedPipeError, Paint, printable, say
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -29,7 +29,7 @@ def local() -> Loaded:
 
 
 def checked(loaded: Loaded, *findings: Finding, waived: tuple[Waived, ...] = ()) -> Checked:
-    verdict = Verdict("local", findings, waived)
+    verdict = ProofVerdict("local", findings, waived)
     return Checked("local", Path("stacks/Pulumi.local.yaml"), loaded=loaded, verdict=verdict)
 
 

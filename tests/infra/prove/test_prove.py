@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 import pytest
@@ -10,29 +9,23 @@ import pytest
 from components.core.errors import dotted
 from components.proofs.rules import RULES
 from infra.plan.environment import Waiver
-from infra.prove.prove import Verdict, covers, prove_environment
+from infra.prove.prove import ProofVerdict, covers, prove_environment
 from tests.components.proofs.plans import findings, sound, with_llama
 
 TODAY = date(2026, 11, 21)
 
 
-@dataclass(frozen=True)
-class Accepted:
-    """A waiver as short as it gets."""
-
-    rule: str = "model-not-pinned"
-    at: str | None = "models.llama"
-    reason: str = "rebuilt every night until the launch"
-    until: str = "2027-01-31"
+def accepted(*, rule: str = "model-not-pinned", at: str | None = "models.llama", until: str = "2027-01-31") -> Waiver:
+    return Waiver(rule=rule, at=at, reason="rebuilt every night until the launch", until=until)
 
 
-def prove(*waivers: Accepted, today: date = TODAY) -> Verdict:
+def prove(*waivers: Waiver, today: date = TODAY) -> ProofVerdict:
     return prove_environment("test", with_llama(revision="main"), waivers, today)
 
 
 def test_a_sound_environment_holds_every_rule() -> None:
     verdict = prove_environment("test", sound(), (), TODAY)
-    assert verdict == Verdict("test", ())
+    assert verdict == ProofVerdict("test", ())
     assert verdict.held == len(RULES)
 
 
@@ -50,7 +43,7 @@ def test_a_rule_with_an_error_does_not_hold() -> None:
 
 
 def test_a_waived_finding_is_kept_with_its_reason_and_its_last_day() -> None:
-    verdict = prove(Accepted())
+    verdict = prove(accepted())
     assert verdict.findings == ()
     (waived,) = verdict.waived
     assert waived.finding.rule == "model-not-pinned"
@@ -58,15 +51,15 @@ def test_a_waived_finding_is_kept_with_its_reason_and_its_last_day() -> None:
 
 
 def test_a_waiver_holds_through_its_last_day() -> None:
-    assert prove(Accepted(), today=date(2027, 1, 31)).findings == ()
-    assert [finding.rule for finding in prove(Accepted(), today=date(2027, 2, 1)).findings] == [
+    assert prove(accepted(), today=date(2027, 1, 31)).findings == ()
+    assert [finding.rule for finding in prove(accepted(), today=date(2027, 2, 1)).findings] == [
         "expired-waiver",
         "model-not-pinned",
     ]
 
 
 def test_an_expired_waiver_is_an_error_that_names_the_day() -> None:
-    verdict = prove(Accepted(until="2026-10-31"))
+    verdict = prove(accepted(until="2026-10-31"))
     (expired,) = verdict.expired
     assert expired in verdict.errors
     assert dotted(expired.path) == "policy.waive[0].until"
@@ -77,7 +70,7 @@ def test_an_expired_waiver_is_an_error_that_names_the_day() -> None:
 
 
 def test_a_waiver_that_waives_nothing_is_told() -> None:
-    verdict = prove_environment("test", sound(), (Accepted(),), TODAY)
+    verdict = prove_environment("test", sound(), (accepted(),), TODAY)
     (unused,) = verdict.warnings
     assert (unused.rule, dotted(unused.path)) == ("unused-waiver", "policy.waive[0]")
     assert unused.message == (
@@ -87,7 +80,7 @@ def test_a_waiver_that_waives_nothing_is_told() -> None:
 
 
 def test_a_waiver_of_a_rule_that_is_not_there_says_which_one_is_meant() -> None:
-    (unused,) = prove_environment("test", sound(), (Accepted(rule="model-not-pined"),), TODAY).warnings
+    (unused,) = prove_environment("test", sound(), (accepted(rule="model-not-pined"),), TODAY).warnings
     assert unused.message.endswith("there is no rule of that name")
     assert unused.remedies[0].startswith("did you mean model-not-pinned?")
 
@@ -106,20 +99,20 @@ def test_a_waiver_of_a_rule_that_is_not_there_says_which_one_is_meant() -> None:
 )
 def test_a_waiver_covers_its_place_and_what_is_below(at: str | None, covered: bool) -> None:
     (finding,) = findings(with_llama(revision="main"), "model-not-pinned")
-    assert covers(Accepted(at=at), finding) is covered
+    assert covers(accepted(at=at), finding) is covered
 
 
 def test_a_waiver_is_about_one_rule() -> None:
     (finding,) = findings(with_llama(revision="main"), "model-not-pinned")
-    assert not covers(Accepted(rule="moving-image", at=None), finding)
+    assert not covers(accepted(rule="moving-image", at=None), finding)
 
 
 def test_two_waivers_of_one_finding_are_both_in_use() -> None:
-    assert prove(Accepted(), Accepted(at=None)).findings == ()
+    assert prove(accepted(), accepted(at=None)).findings == ()
 
 
 def test_errors_come_before_warnings() -> None:
-    verdict = prove(Accepted(until="2026-01-01"), Accepted(rule="moving-image"))
+    verdict = prove(accepted(until="2026-01-01"), accepted(rule="moving-image"))
     assert [finding.severity for finding in verdict.findings] == ["error", "warning", "warning"]
 
 
@@ -129,7 +122,7 @@ def test_the_stacks_own_waivers_are_understood() -> None:
 
 
 def test_a_verdict_is_told_to_machines() -> None:
-    told = prove(Accepted()).as_json()
+    told = prove(accepted()).as_json()
     assert told["environment"] == "test"
     assert told["findings"] == []
     assert told["rules_held"] == len(RULES)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
@@ -208,6 +209,10 @@ def test_a_revision_that_runs_leaves_the_working_tree_alone(repo: Repo) -> None:
             "def main(arguments):\n    print('{\"environments\": []}')\n",
             "`infra snapshot` of its code left it out",
         ),
+        (
+            "import sys\ndef main(_):\n    sys.stderr.write(\"infra: No such command 'snapshot'.\")\n    return 2\n",
+            "its code has no `infra snapshot`; check it out, render it, and compare the rendered folders",
+        ),
         ("import no_such_package\n", "ModuleNotFoundError: No module named 'no_such_package'"),
     ],
 )
@@ -227,45 +232,6 @@ def test_code_that_never_ends_is_ended(repo: Repo, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(isolated, "SECONDS", 0.5)
     base, _ = both(read("HEAD", "."), "local")
     assert base.errors == ("its code did not end in 0.5 s",)
-
-
-OLD = """\
-import json, pathlib, sys
-def main(arguments):
-    if arguments[0] == "check":
-        print(json.dumps({"environments": [{"file": "stacks/Pulumi.local.yaml", "findings": [{"rule": "r"}],
-              "waived": [], "rules_held": 7, "footprints": []}]}))
-        return 1
-    if arguments[0] == "render":
-        if "broken" in arguments:
-            print("stacks/Pulumi.broken.yaml:3  models  is wrong", file=sys.stderr)
-            return 2
-        folder = pathlib.Path(arguments[arguments.index("--output") + 1]) / "kubernetes" / "_cluster"
-        folder.mkdir(parents=True)
-        (folder / "namespace-a.yaml").write_text("apiVersion: v1\\nkind: Namespace\\nmetadata:\\n  name: a\\n")
-        return 0
-    print("infra: no such command 'snapshot'.", file=sys.stderr)
-    return 2
-"""
-
-
-def test_code_from_before_snapshots_is_asked_for_its_check_and_render(repo: Repo) -> None:
-    repo.with_code(OLD)
-    repo.stack("broken")
-    repo.commit()
-    shutil.rmtree(repo.folder / "infra")
-    short = repo.git("rev-parse", "--short=7", "HEAD")
-    found = read("HEAD", ".")
-    base, _ = both(found, "local")
-    assert [one.key for one in base.resources] == ["Namespace a"]
-    assert base.findings == ({"rule": "r", "file": "stacks/Pulumi.local.yaml"},)
-    assert base.rules_held == 7
-    assert base.cost is None
-    assert base.notes == (
-        f"HEAD ({short}) is from before `infra snapshot`: its components, nodes, cost and picture are unknown",
-    )
-    broken, _ = both(found, "broken")
-    assert broken.errors == ("stacks/Pulumi.broken.yaml:3  models  is wrong",)
 
 
 def own_repository(folder: Path) -> Repo:
@@ -300,7 +266,7 @@ def test_the_same_code_needs_no_process_and_says_the_same(
             assert from_json(json.loads(json.dumps(to_json(one)))) == other
 
 
-def test_code_counts_as_the_same_only_while_every_file_of_it_is(
+def test_code_counts_as_the_same_while_every_file_that_plans_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = own_repository(tmp_path / "own")
@@ -309,13 +275,44 @@ def test_code_counts_as_the_same_only_while_every_file_of_it_is(
     source = resolve("HEAD")
     assert isinstance(source, revisions.Revision)
     assert source.is_running_code()
-    own.write("stacks/Pulumi.new.yaml", LOCAL)
-    assert source.is_running_code()
+    for path in ("stacks/Pulumi.new.yaml", "infra/comment/text.py", "infra/publish/github.py", "pyproject.toml"):
+        own.write(path, LOCAL)
+        assert source.is_running_code()
     own.write("components/new.py", "")
     assert not source.is_running_code()
     (own.folder / "components/new.py").unlink()
     own.write("requirements/preview.txt", "")
     assert not source.is_running_code()
+
+
+def imported(path: Path) -> Iterator[Path]:
+    """The files of ours that a file imports, inside functions too."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join((*above, *filter(None, [node.module])))
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        stems = [ROOT.joinpath(*name.split(".")) for name in names]
+        yield from (
+            file for stem in stems for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()
+        )
+
+
+def test_the_code_that_decides_a_snapshot_is_what_its_makers_import() -> None:
+    waiting = [ROOT / "infra/plan/environments.py", ROOT / "infra/diff/snapshots/from_plan.py"]
+    files: set[Path] = set()
+    while waiting:
+        if (path := waiting.pop()) not in files:
+            files.add(path)
+            waiting += imported(path)
+    modules = [path.relative_to(ROOT) for path in files if path.name != "__init__.py"]
+    rooms = [Path(room) for room in revisions.PLANNER if not room.startswith("requirements/")]
+    assert [path for path in modules if not any(path.is_relative_to(room) for room in rooms)] == []
+    assert [room for room in rooms if not any(path.is_relative_to(room) for path in modules)] == []
 
 
 def test_a_revision_is_kept_and_those_not_used_for_long_are_not(repo: Repo, cache: Path) -> None:
