@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from components.core.facts import image_version
+from components.engines.flags import name_of
 from components.kinds.pod import ContainerSpec
 
 from ...terminal.words import listed
@@ -14,8 +15,6 @@ from ..compare import PROTECT, Difference
 from ..pair import Pair
 from ..report import ABSENT, FieldChange
 
-_ENGINES = {"tgi": "TGI", "vllm": "vLLM", "sglang": "SGLang", "tei": "TEI"}
-"""How engines are written, by the name of their container."""
 _FIELDS = {
     "guestAccelerators.count": "GPUs a node",
     "guestAccelerators.type": "GPU",
@@ -72,8 +71,7 @@ def value_words(value: Any) -> str | None:
 
 def image_words(container: ContainerSpec) -> str:
     """`TGI 3.3.6`; empty where a container has no image."""
-    name, image = container.name, container.image
-    return f"{_ENGINES.get(name, name)} {image_version(image)}".strip() if image else ""
+    return f"{name_of(container.name)} {image_version(container.image)}".strip() if container.image else ""
 
 
 def _cause(one: Difference, shown: FieldChange) -> str:
@@ -129,7 +127,7 @@ def _image(container: str, shown: FieldChange) -> str:
     if not isinstance(shown.before, str) or not isinstance(shown.after, str):
         return f"image of {container}"
     old, new = image_version(shown.before), image_version(shown.after)
-    name = _ENGINES.get(container, container)
+    name = name_of(container)
     if old != new:
         return f"{name} {old or 'without a tag'} → {new or 'without a tag'}"
     return f"{name} {_changed('image', shown).removeprefix('image ')}"
