@@ -20,9 +20,6 @@ from .escape import GITHUB, Dialect, code, fenced, html
 from .fields import field_lines, heading
 from .groups import Block, ChangeRow, blocks, members, rows
 
-BUDGET = 60_000
-"""Bytes of UTF-8. GitHub refuses a comment with "Body is too long (maximum is 65536 characters)"; what it measured in
-2025 is 262,144 bytes (dead-claudia/github-limits#13). This is below either, whatever counts as a character."""
 SMALLEST = 8_000
 """A budget below it is not kept."""
 MARKER = "infra-diff"
@@ -108,17 +105,19 @@ def marker(key: str = "") -> str:
 def write(
     report: Report,
     *,
-    budget: int = BUDGET,
+    budget: int | None = None,
     whole_report: str = "",
     key: str = "",
     source_url: str = "",
     dialect: Dialect = GITHUB,
 ) -> str:
-    """The report as a comment for a pull request.
+    """The report as a comment for a pull request, or as a note for a merge request of GitLab's.
+
+    No line begins with a slash, so that nothing in it is a quick action there.
 
     Args:
         report: what the diff found; its secrets are taken out here.
-        budget: most bytes of UTF-8 that it may take; at least `SMALLEST`.
+        budget: most bytes of UTF-8 that it may take; at least `SMALLEST`. Omitted: the dialect's.
         whole_report: where the whole report is: an address, or the name of an artifact. It is told.
         key: tells apart several comments on one pull request.
         source_url: what a file of the head is below, `https://github.com/o/r/blob/<commit>`, for links to lines.
@@ -132,7 +131,7 @@ def write(
     first = marker(key)
     report = redacted(report)
     site = CommentSite(dialect, whole_report, source_url)
-    budget = max(budget, SMALLEST)
+    budget = max(dialect.budget if budget is None else budget, SMALLEST)
     found = words.ordered(report)
     tables = [rows(one) for one in found[: _FITS[0].environments]]
     for fit in _FITS:
