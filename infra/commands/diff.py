@@ -11,7 +11,7 @@ import typer
 
 from ..comment.formats import Form, Options
 from ..plan.environments import UsageError
-from ..terminal.terminal import BAD_INPUT, FINDINGS, PROVED, Paint, complain, printable, say
+from ..terminal.terminal import BAD_INPUT, FINDINGS, PLAIN, PROVED, Paint, complain, printable, say
 from ..terminal.today import utc_day
 from .arguments import Environments, Today
 
@@ -106,7 +106,7 @@ def diff(  # noqa: PLR0917 - typer calls it by name
         # An empty word is a variable that nobody set, and no revision.
         sides = ("HEAD" if base is None else base, "." if head is None else head)
         report = comparison.compare_revisions(*sides, environments or [], how)
-    paint = Paint(on=False) if output else Paint.of(sys.stdout)
+    paint = PLAIN if output else Paint.of(sys.stdout)
     options = Options(paint, whole_report, key, source_url)
     if output is None:
         say(forms[0].write(report, options).removesuffix("\n"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from ..terminal.terminal import Paint
+from ..terminal.terminal import PLAIN, Paint
 
 if TYPE_CHECKING:
     from ..diff.report import Report
@@ -29,7 +29,7 @@ class Options:
         source_url: what a file of the head is below, `https://github.com/o/r/blob/<commit>`; empty for no links.
     """
 
-    paint: Paint = Paint(on=False)
+    paint: Paint = PLAIN
     whole_report: str = ""
     key: str = ""
     source_url: str = ""
