@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from ..catalog.charts import ChartVersion, all_charts
 from ..core.errors import ConfigError, Path, Problem
 from ..core.manifest import without_none
-from ..core.plan import HELM_RELEASE, Item, Part
+from ..core.plan import Item, Part
+from ..core.providers import HELM_RELEASE
 from .adapter import PodMetric, adapter_rules
 from .addons import AddonsConfig
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
+from ..core.price import Kind, PriceRow, Unit
 from .machines import MachineType, machine_types
 from .table import rows
 
@@ -17,8 +18,6 @@ HOURS = 730
 
 Source: Cyclenerd/google-cloud-pricing-cost-calculator@dac31281 build/pricing.pl.
 """
-Kind = Literal["machine", "gpu", "disk", "disk-throughput", "storage", "fee", "autopilot", "managed-endpoint"]
-Unit = Literal["hour", "GiB-month", "MiB/s-month"]
 _CORES = 4
 """vCPUs below which a machine is too small to name: an engine's own processes and the node's share them."""
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -27,36 +26,6 @@ UNITS: Mapping[str, Unit] = {kind: _MONTHLY.get(kind, "hour") for kind in KINDS}
 """What each kind is sold by."""
 WAYS = ("on-demand", "spot", "flex-start", "")
 """Ways of buying that a row can be of; empty where there is only one."""
-
-
-@dataclass(frozen=True, slots=True)
-class PriceRow:
-    """One list price; the fields are the columns of `prices.tsv`.
-
-    Attributes:
-        kind: what sort of thing is sold.
-        name: what it is called: a machine type, GKE's name of a GPU, a disk type, `gcp/nvidia-l4/x1`.
-        provisioning: `on-demand`, `spot` or `flex-start`; empty where there is one way of buying only.
-        region: where; empty for one price everywhere.
-        unit: what `usd` buys: one for an hour, or a GiB or a MiB/s for a month.
-        usd: US dollars.
-        as_of: the day the price was true.
-        source: where it can be looked up.
-    """
-
-    kind: Kind
-    name: str
-    provisioning: str
-    region: str
-    unit: Unit
-    usd: float
-    as_of: str
-    source: str
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """What a row of another table replaces it by."""
-        return self.kind, self.name, self.provisioning, self.region
 
 
 class Prices:

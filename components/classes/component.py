@@ -67,7 +67,7 @@ class Component(pulumi.ComponentResource):
             protect=item.protect or None,
             ignore_changes=list(item.ignore_changes) or None,
             custom_timeouts=timeouts,
-            version=_plugin_version(item.provider),
+            version=_plugin_version(item.provider.plugin),
         )
         # The SDK resolves only the properties it is given, so those the provider computes are named too.
         computed = dict.fromkeys(item.outputs)
@@ -84,9 +84,9 @@ class Component(pulumi.ComponentResource):
 
 
 @cache
-def _plugin_version(provider: str) -> str:
+def _plugin_version(package: str) -> str:
     """The provider plugin that belongs to the installed SDK; a resource without it takes whatever is newest."""
-    return version(f"pulumi-{provider}")
+    return version(package)
 
 
 def _names(value: Any) -> Iterator[str]:

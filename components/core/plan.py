@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from .demand import Demand
+from .price import PriceRow
+from .providers import Folder, Provider, resource_type
 
 TYPE_PREFIX = "inference:index:"
 """Component tokens are `inference:index:<Class>`; they are written into every stack's state and never change."""
 GPU = "nvidia.com/gpu"
 """The resource under which NVIDIA's device plugin advertises GPUs."""
-HELM_RELEASE = "kubernetes:helm.sh/v3:Release"
-"""The provider's native Helm release. `helm.v4.Chart` would hide its children from the plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +54,6 @@ class ItemOutput:
 _NOTHING: Mapping[str, Any] = {}
 
 
-class _Type(NamedTuple):
-    provider: Literal["kubernetes", "gcp"]
-    is_object: bool
-    kind: str
-
-
-@cache
-def _described(token: str) -> _Type:
-    """What a type token says."""
-    ours = token.startswith("kubernetes:")
-    return _Type("kubernetes" if ours else "gcp", ours and token != HELM_RELEASE, token.rpartition(":")[2])
-
-
 @dataclass(frozen=True, slots=True)
 class Item:
     """One resource to register.
@@ -96,8 +82,10 @@ class Item:
     outputs: tuple[str, ...] = ()
 
     # Worked out once, because proofs and renders of a large plan ask some hundred thousand times.
-    provider: Literal["kubernetes", "gcp"] = field(init=False, repr=False, compare=False)
+    provider: Provider = field(init=False, repr=False, compare=False)
     """Which provider owns the resource."""
+    folder: Folder = field(init=False, repr=False, compare=False)
+    """Where a rendered tree has it."""
     is_object: bool = field(init=False, repr=False, compare=False)
     """Whether this is a Kubernetes object, whose properties are its manifest."""
     kind: str = field(init=False, repr=False, compare=False)
@@ -108,19 +96,21 @@ class Item:
     """The physical name: `metadata.name` of an object, `name` of a cloud resource."""
 
     def __post_init__(self) -> None:
-        known = _described(self.type)
-        named = self.properties.get("metadata", _NOTHING) if known.is_object else self.properties
+        known = resource_type(self.type)
+        is_object = known.is_object
+        named = self.properties.get("metadata", _NOTHING) if is_object else self.properties
         assign = object.__setattr__
         assign(self, "provider", known.provider)
-        assign(self, "is_object", known.is_object)
+        assign(self, "folder", known.folder)
+        assign(self, "is_object", is_object)
         assign(self, "kind", known.kind)
-        assign(self, "namespace", str(named.get("namespace", "")) if known.is_object else "")
+        assign(self, "namespace", str(named.get("namespace", "")) if is_object else "")
         assign(self, "object_name", str(named.get("name", self.name)))
 
     @property
     def is_chart(self) -> bool:
         """Whether this is a Helm release rather than an object."""
-        return self.type == HELM_RELEASE
+        return self.folder == "charts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +222,13 @@ class Limits:
         gpu_quota: by GKE's name of a GPU, how many the project may have on demand and of its preemptible kind; the
             latter is `None` where it has none of its own.
         usage: how much each model is used, by its name.
-        prices: the team's own prices, `catalog.prices.PriceRow`s, which hold instead of the catalog's.
+        prices: the team's own prices, which hold instead of the catalog's.
     """
 
     monthly_usd: float | None = None
     gpu_quota: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
     usage: Mapping[str, Usage] = field(default_factory=dict)
-    prices: tuple[Any, ...] = ()
+    prices: tuple[PriceRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from ..catalog.prices import Prices
 from ..core.errors import dotted
 from ..core.plan import GPU, Plan, Usage
 from ..core.quantity import GIB
 from ..gpu.cluster import CLUSTER
+from ..reading.index import Index
+from ..reading.scheduler import requests
 from .demand import expectations
 from .line import Line, Quantity
 from .machine_price import PricedComponent, priced
 from .volumes import line_of
-
-if TYPE_CHECKING:
-    from ..reading.index import Index
 
 _SPOT = "cloud.google.com/gke-spot"
 _SOLD = (("cpu", "vcpu", "vCPU", 1.0), ("memory", "memory-gib", "GiB of memory", GIB),
@@ -34,8 +32,6 @@ def is_autopilot(plan: Plan) -> bool:
 
 def pod_lines(index: Index, prices: Prices, region: str, usage: Mapping[str, Usage]) -> Iterator[Line]:
     """The lines of every workload whose pods run for as long as the plan stands."""
-    from ..reading.scheduler import requests  # noqa: PLC0415 - the proofs ask for estimates too
-
     expectation = expectations(index.workloads, usage)
     for pod in index.workloads:
         if pod.item.kind in ("Job", "CronJob", "DaemonSet") or not pod.runs:

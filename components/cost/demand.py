@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from ..core.plan import Usage
+from ..reading.index import Index
+from ..reading.workload import Workload
 from .line import whole_sum
 from .nodes import Group
 from .packing import Resources
-
-if TYPE_CHECKING:
-    from ..reading.index import Index
-    from ..reading.workload import Workload
 
 _ENDS = ("Job", "CronJob", "DaemonSet")
 """What ends by itself, and what runs on nodes that are there anyway."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..catalog.prices import HOURS, Prices, prices
 from ..catalog.zones import region_of
 from ..core.errors import dotted
 from ..core.plan import Part, Plan, Usage
+from ..reading.index import Index
 from . import autopilot
 from .demand import WorkloadPods, demand, merged
 from .fleet import EXPECTED, LEAST, MOST, Fleet, Stock
@@ -25,9 +26,6 @@ from .node_lines import node_lines
 from .nodes import groups
 from .services import control_plane_lines, load_balancer_lines
 from .volumes import volume_lines
-
-if TYPE_CHECKING:
-    from ..reading.index import Index
 
 _CLUSTER = "GkeCluster"
 """The part by which a plan tells that it is of Google's cloud, and where."""
@@ -120,9 +118,7 @@ def estimate(plan: Plan, *, table: Prices | None = None, index: Index | None = N
         table: the prices. Omitted: the catalog's, with the team's own in their place.
         index: the plan, looked up, where somebody has it already.
     """
-    from ..reading.index import Index as Lookup  # noqa: PLC0415 - the proofs ask for estimates too
-
-    index = index or Lookup(plan)
+    index = index or Index(plan)
     table = table or (prices().overridden(plan.limits.prices) if plan.limits.prices else prices())
     location = next((part.outputs["location"] for part in plan.parts if part.kind == _CLUSTER), None)
     if location is None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from ..catalog.prices import HOURS, Unit
+from ..catalog.prices import HOURS
+from ..core.price import Unit
 
 LineKind = Literal["gpu", "host", "node", "disk", "load-balancer", "control-plane", "managed-endpoint", "storage"]
 """What is paid for: machines with their GPUs, machines GPUs are attached to, machines without, and the rest."""

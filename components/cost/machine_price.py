@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..catalog.machines import LOCAL_SSD_GB, machine_types
-from ..catalog.prices import HOURS, UNITS, Kind, PriceRow, Prices, Unit, billed_as, largest_discounts
+from ..catalog.prices import HOURS, UNITS, Prices, billed_as, largest_discounts
+from ..core.price import Kind, PriceRow, Unit
 from .line import LineKind
 from .nodes import Choice
 

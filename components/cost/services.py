@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ..catalog.prices import Prices
 from ..core.errors import dotted
 from ..core.plan import Plan
 from ..gpu.cluster import CLUSTER
+from ..reading.index import Index
 from .line import Line, Quantity
 from .machine_price import priced
 from .volumes import line_of
-
-if TYPE_CHECKING:
-    from ..reading.index import Index
 
 _INCLUDED = 5
 """Forwarding rules that cost as much as one (cloud.google.com/load-balancing/pricing)."""

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..catalog.prices import Prices
 from ..catalog.table import rows
 from ..core.errors import dotted
 from ..core.plan import Part
 from ..core.quantity import gib, number
+from ..reading.index import Index
+from ..reading.workload import Workload
 from ..weights.hyperdisk_ml import DISK_TYPE, TYPE
 from .line import Line, Quantity
 from .machine_price import Cost, PricedComponent, priced
-
-if TYPE_CHECKING:
-    from ..reading.index import Index
-    from ..reading.workload import Workload
 
 _NOTHING: Mapping[str, Any] = {}
 _MIB = 1024.0**2

@@ -11,7 +11,7 @@ from ..core.errors import Path, shown
 from ..core.names import LIMIT
 from ..core.plan import Item, Part
 from ..monitoring.scrape import MANAGED_NAMESPACE
-from ..reading.index import CHARTS, Entry, Index
+from ..reading.index import Entry, Index
 from ..reading.workload import place
 from .rule import Fault, rule
 
@@ -244,7 +244,7 @@ def _on_one_file(index: Index) -> list[tuple[Entry, Entry]]:
     owners: dict[tuple[str, ...], Entry] = {}
     found = []
     for entry in index.entries:
-        kind = "" if entry.folder == CHARTS else entry.kind
+        kind = "" if entry.item.is_chart else entry.kind
         first = owners.setdefault((entry.folder, entry.namespace, kind, entry.name), entry)
         # A component that is there twice repeats all its items; duplicate-component tells it once.
         if first is not entry and (first.part is entry.part or first.part.key != entry.part.key):
@@ -260,7 +260,7 @@ def _is_same(first: Entry, second: Entry) -> bool:
 
 def _file(entry: Entry) -> str:
     """Where an item is rendered, as infra/render/render.py lays trees out."""
-    name = f"{entry.name}.yaml" if entry.folder == CHARTS else f"{entry.kind.lower()}-{entry.name}.yaml"
+    name = f"{entry.name}.yaml" if entry.item.is_chart else f"{entry.kind.lower()}-{entry.name}.yaml"
     namespace = f"/{entry.namespace or _CLUSTER_FOLDER}" if entry.is_object else ""
     return f"{entry.folder}{namespace}/{name}"
 

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..core.errors import Path
 from ..core.plan import Item, Part, Plan
+from ..core.providers import Folder
 from .scheduler import Scheduler
 from .workload import CONTROLLERS, Workload, has_labels, namespace_of, place, workloads
 
 T = TypeVar("T")
-KUBERNETES, CLOUD, CHARTS = "kubernetes", "cloud", "charts"
-"""The folders of a rendered tree."""
 _NOTHING: Mapping[str, Any] = {}
+_SORTS: Mapping[Folder, str] = {"charts": "chart", "cloud": "cloud"}
 
 
 class Entry(NamedTuple):
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 
     part: Part
     item: Item
-    folder: str
+    folder: Folder
     kind: str
     namespace: str
     name: str
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
     @property
     def is_object(self) -> bool:
         """Whether it is a Kubernetes object."""
-        return self.folder == KUBERNETES
+        return self.item.is_object
 
 
 class Index:
@@ -52,7 +52,7 @@ class Index:
         self.entries = tuple(_entry(part, item) for part, item in plan.items())
         self._by_kind: dict[str, list[tuple[Part, Item]]] = defaultdict(list)
         for entry in self.entries:
-            sort = "chart" if entry.folder == CHARTS else "cloud" if entry.folder == CLOUD else entry.kind
+            sort = _SORTS.get(entry.folder, entry.kind)
             self._by_kind[sort].append((entry.part, entry.item))
 
     def objects(self, *kinds: str) -> Iterator[tuple[Part, Item]]:
@@ -163,9 +163,7 @@ class Index:
 
 
 def _entry(part: Part, item: Item) -> Entry:
-    is_object = item.is_object
-    folder = KUBERNETES if is_object else CHARTS if item.is_chart else CLOUD
-    return Entry(part, item, folder, item.kind, item.namespace if is_object else "", item.object_name)
+    return Entry(part, item, item.folder, item.kind, item.namespace, item.object_name)
 
 
 def _meets(labels: Mapping[str, str], wanted: Mapping[str, Any]) -> bool:

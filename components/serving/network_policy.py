@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from ..core.config import Cidr, Config, DnsLabel, Flag, Port
-from ..core.manifest import Shared, metadata, object_item
+from ..core.manifest import metadata, object_item
 from ..core.plan import Item
-from ..tenancy.network import dns_egress, in_namespaces
+from ..tenancy.network import addresses, dns_egress, in_namespaces, public_https, tcp
 
-_PRIVATE = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]
 _LOAD_BALANCERS = ["35.191.0.0/16", "130.211.0.0/22"]
 """Google's load balancers and their health checks (cloud.google.com/load-balancing/docs/health-checks)."""
 
@@ -74,22 +72,22 @@ def network_policy_item(
     """
     names = sorted({*config.callers, *callers} - {namespace})
     sources: list[dict[str, Any]] = [{"podSelector": {}}, *(in_namespaces(name) for name in names)]
-    sources += [_addresses(cidr) for cidr in config.caller_ranges]
+    sources += [addresses(cidr) for cidr in config.caller_ranges]
     if balanced and not config.caller_ranges:
-        sources.append(_addresses("0.0.0.0/0"))
+        sources.append(addresses("0.0.0.0/0"))
     elif balanced:
-        sources += [_addresses(cidr) for cidr in _LOAD_BALANCERS]
+        sources += [addresses(cidr) for cidr in _LOAD_BALANCERS]
     egress: list[dict[str, Any]] = [dns_egress()]
     if internet:
         egress.append(public_https())
     if cache_ranges:
-        egress.append({"to": [_addresses(cidr) for cidr in cache_ranges], "ports": [_tcp(443)]})
+        egress.append({"to": [addresses(cidr) for cidr in cache_ranges], "ports": [tcp(443)]})
     egress += [
-        {"to": [in_namespaces(rule.namespace)], "ports": [_tcp(port) for port in rule.ports]} for rule in config.egress
+        {"to": [in_namespaces(rule.namespace)], "ports": [tcp(port) for port in rule.ports]} for rule in config.egress
     ]
     ports = sorted(set(cluster_ports))
     if ports:
-        egress.append({"to": [{"namespaceSelector": {}}], "ports": [_tcp(port) for port in ports]})
+        egress.append({"to": [{"namespaceSelector": {}}], "ports": [tcp(port) for port in ports]})
     if google_apis:
         egress += _metadata_server()
     ingress: list[dict[str, Any]] = [{"from": sources, "ports": [{"protocol": "TCP", "port": "http"}]}]
@@ -111,23 +109,9 @@ def network_policy_item(
     return object_item("network-policy", server, manifest)
 
 
-@cache
-def public_https() -> Shared:
-    """An egress rule to port 443 of every public address: the Hub's and Cloud Storage's change."""
-    return Shared(to=[_addresses("0.0.0.0/0", _PRIVATE)], ports=[_tcp(443)])
-
-
-def _tcp(port: int) -> dict[str, Any]:
-    return {"protocol": "TCP", "port": port}
-
-
-def _addresses(cidr: str, excluded: list[str] | None = None) -> dict[str, Any]:
-    return {"ipBlock": {"cidr": cidr, "except": list(excluded)} if excluded else {"cidr": cidr}}
-
-
 def _metadata_server() -> list[dict[str, Any]]:
     """Workload Identity's metadata server, with and without Dataplane V2 (gke-labs/kube-agents#777, #805)."""
     return [
-        {"to": [_addresses("169.254.169.254/32")], "ports": [_tcp(80)]},
-        {"to": [_addresses("169.254.169.252/32")], "ports": [_tcp(987), _tcp(988)]},
+        {"to": [addresses("169.254.169.254/32")], "ports": [tcp(80)]},
+        {"to": [addresses("169.254.169.252/32")], "ports": [tcp(987), tcp(988)]},
     ]

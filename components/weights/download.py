@@ -17,8 +17,7 @@ from ..core.manifest import MANAGED_BY, metadata, object_item, without_none
 from ..core.names import physical_name
 from ..core.plan import Item
 from ..engines.engine import Launch, pod_security
-from ..serving.network_policy import public_https
-from ..tenancy.network import dns_egress
+from ..tenancy.network import dns_egress, public_https
 from .hub_token import TokenParts
 
 ZONE_LABEL = "topology.kubernetes.io/zone"

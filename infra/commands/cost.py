@@ -15,7 +15,7 @@ from ..terminal.words import counted
 from .arguments import Environments, chosen
 
 if TYPE_CHECKING:
-    from components.catalog.prices import PriceRow
+    from components.core.price import PriceRow
 
 Words = Annotated[
     list[str] | None, typer.Argument(metavar="[SEARCH]", help="Words to look for; or update, to take over a table.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from components.catalog.prices import HOURS, PriceRow, Prices
+from components.catalog.prices import HOURS, Prices
+from components.core.price import PriceRow
 from components.cost.estimate import Estimate, ModelCost
 from components.cost.line import Band, Line, Quantity
 from components.cost.managed import break_even_hours, endpoints

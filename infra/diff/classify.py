@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from components.catalog.replacements import ReplacementRule, rule_of
+from components.core.providers import in_cluster
 
 from .compare import PROTECT, Difference, exact
 from .report import ABSENT, EFFECTS, Effect
@@ -86,7 +87,7 @@ def renamed(before: Resource, after: Resource) -> Ruling:
         reason += ", with all it holds"
     if before.protect:
         reason += "; it is protected, so Pulumi refuses until protect is off"
-    source = rule_of("Deployment", "spec.selector").source if before.type.startswith("kubernetes:") else ""
+    source = rule_of("Deployment", "spec.selector").source if in_cluster(before.type) else ""
     if before.kind in _FELT:
         return Ruling("rename", "replaced", reason, source)
     gained = _effect(rule_of(before.kind, "+"))

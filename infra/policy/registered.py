@@ -16,6 +16,7 @@ from typing import Any
 from components.catalog.charts import all_charts
 from components.core.errors import Path
 from components.core.plan import TYPE_PREFIX, Item, Part, Plan
+from components.core.providers import in_cluster, provider_of
 from components.proofs.finding import Finding
 from components.proofs.rule import Rule
 from components.proofs.rules import RULES
@@ -65,8 +66,6 @@ NOT_JUDGED: Mapping[str, str] = MappingProxyType(
 JUDGED: Mapping[str, Rule] = MappingProxyType({key: rule for key, rule in RULES.items() if key not in NOT_JUDGED})
 """Rules that a policy pack judges."""
 
-_STACK = "pulumi:pulumi:Stack"
-_PROVIDER = "pulumi:providers:"
 _CHARTS = "kubernetes:helm.sh/"
 _SECTIONS: Mapping[str, Path] = MappingProxyType(
     {
@@ -180,7 +179,7 @@ def _part(owner: Registered, members: Sequence[Registered]) -> Part:
 def _role(owner: Registered, one: Registered) -> str:
     """What a resource is to its component, by the convention of its name; its type besides, where names repeat."""
     role = one.name.removeprefix(f"{owner.name}-")
-    return role if one.type.startswith("kubernetes:") and role != one.name else f"{one.type} {one.name}"
+    return role if in_cluster(one.type) and role != one.name else f"{one.type} {one.name}"
 
 
 def _path(kind: str, name: str) -> Path:
@@ -212,7 +211,7 @@ def _above(one: Registered, by_urn: Mapping[str, Registered]) -> Iterator[Regist
 
 
 def _is_ours_to_judge(one: Registered, by_urn: Mapping[str, Registered]) -> bool:
-    if one.type == _STACK or one.type.startswith(_PROVIDER) or one.type.partition(":")[0] not in ("kubernetes", "gcp"):
+    if provider_of(one.type) is None:
         return False
     return not any(above.type.startswith(_CHARTS) for above in _above(one, by_urn))
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from components.core.plan import Item, ItemOutput, Late, Part, Plan, SecretRef
+from components.core.providers import FOLDERS
 
 from ..terminal import fork
 from .contents import contents
@@ -37,7 +38,7 @@ FORMAT = "1\n"
 CLUSTER_FOLDER = "_cluster"
 """Objects without a namespace. No namespace can have this name: a DNS label has no underscore."""
 
-_OURS = {"kubernetes", "cloud", "charts", MARKER}
+_OURS = {*FOLDERS, MARKER}
 _ADVICE = {
     errno.ENOSPC: "free some space, or choose a folder on another disk",
     errno.EDQUOT: "free some of your quota, or choose a folder on another disk",
@@ -113,15 +114,14 @@ def path_of(item: Item) -> str:
     Raises:
         RenderError: when its name or namespace cannot be part of a file name.
     """
+    folder: str = item.folder
     name = f"{item.kind.lower()}-{item.object_name}.yaml"
     if item.is_chart:
-        folder, name = "charts", f"{item.object_name}.yaml"
+        name = f"{item.object_name}.yaml"
     elif item.is_object:
         namespace = "" if item.kind == "Namespace" else item.namespace
-        folder = f"kubernetes/{namespace or CLUSTER_FOLDER}"
+        folder = f"{folder}/{namespace or CLUSTER_FOLDER}"
         _refuse_odd_name(item, namespace or CLUSTER_FOLDER)
-    else:
-        folder = "cloud"
     _refuse_odd_name(item, name)
     return f"{folder}/{name}"
 

@@ -81,7 +81,7 @@ def _stages(plan: Plan) -> Iterable[list[tuple[int, Item]]]:
         reached: dict[str, int] = {}
         for item in part.items:
             stage = max((reached[role] for role in item.after), default=first)
-            if item.provider == "kubernetes":
+            if item.provider.in_cluster:
                 stage += 1
                 stages.setdefault(stage, []).append((position, item))
             reached[item.role] = stage

@@ -15,8 +15,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, cast
 
-from components.catalog.prices import KINDS, UNITS, WAYS, PriceRow
+from components.catalog.prices import KINDS, UNITS, WAYS
 from components.core.errors import did_you_mean, shown
+from components.core.price import PriceRow
 
 COLUMNS = tuple(field.name for field in fields(PriceRow))
 """The columns of a price table, in any order in a file that is read."""

@@ -136,10 +136,10 @@ def test_only_a_model_server_was_ever_called_anything_else(run: Run) -> None:
 def test_every_resource_names_its_provider_and_the_plugin_of_the_installed_sdk(run: Run) -> None:
     providers = run.recorder.providers
     for part, item in run.plan.items():
-        request, provider = run.of(part, item).request, providers[item.provider]
+        request, provider = run.of(part, item).request, providers[item.provider.name]
         name = UNKNOWN if run.recorder.preview else f"{provider.name}-id"
         assert request.provider == f"{provider.urn}::{name}", item.name
-        assert request.version == version(f"pulumi-{item.provider}")
+        assert request.version == version(item.provider.plugin)
     for package, provider in providers.items():
         assert provider.request.version == version(f"pulumi-{package}")
         assert not provider.request.dependencies or package == "kubernetes"

@@ -13,7 +13,8 @@ import pulumi_kubernetes as kubernetes
 import pytest
 
 from components.classes.component import Component
-from components.core.plan import HELM_RELEASE, Item, Part, SecretRef
+from components.core.plan import Item, Part, SecretRef
+from components.core.providers import HELM_RELEASE
 from infra.plan.environments import load
 from infra.stack.project import load_project
 
@@ -54,7 +55,7 @@ def typed(item: Item) -> None:
     arguments = {_snake(key): _given(value) for key, value in item.properties.items()}
     if item.type == HELM_RELEASE:
         kubernetes.helm.v3.Release(item.name, **arguments)
-    elif item.provider == "gcp":
+    elif not item.provider.in_cluster:
         getattr(gcp.container, item.kind)(item.name, **arguments)
     elif (cls := _class(item)) is not None:
         cls(item.name, **arguments)

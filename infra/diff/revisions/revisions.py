@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from components.core.errors import did_you_mean
+from components.core.providers import FOLDERS
 
 from ...plan.environments import PROJECT_FILE, UsageError, find_root
 from ...render.render import MARKER
@@ -35,7 +36,6 @@ A revision that has the same has the code that runs now, whatever else of it cha
 """
 RUNNING = Path(__file__).resolve().parents[3]
 """The folder whose code is running."""
-_ROOTS = ("kubernetes", "cloud", "charts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _rendered(folder: Path) -> Rendered | None:
 
 
 def _is_tree(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / MARKER).is_file() or any((folder / name).is_dir() for name in _ROOTS))
+    return folder.is_dir() and ((folder / MARKER).is_file() or any((folder / name).is_dir() for name in FOLDERS))
 
 
 def _folder_in_words(text: str, folder: Path) -> str:

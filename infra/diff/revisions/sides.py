@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from components.core.providers import in_cluster
+
 from ...plan.environments import UsageError, environment_paths, find_root, load, need_project
 from ...stack.stackfile import StackError
 from ...terminal.fork import beside, can_fork
@@ -147,7 +149,7 @@ def _named_by(one: Snapshot, other: Snapshot) -> Snapshot:
 
 def _protect(rendered: Resource, planned: Resource) -> bool:
     """Manifests have no place for it; the files of cloud resources say it."""
-    return planned.protect if rendered.type.startswith("kubernetes:") else rendered.protect
+    return planned.protect if in_cluster(rendered.type) else rendered.protect
 
 
 def _folders(base: Rendered, head: Rendered, wanted: Sequence[str]) -> Sides:

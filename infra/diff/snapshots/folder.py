@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core.manifest import object_token
-from components.core.plan import HELM_RELEASE
+from components.core.providers import FOLDERS, HELM_RELEASE
 
 from ...render.render import MARKER
 from ...stack.yamlfile import MAX_BYTES
@@ -27,7 +27,6 @@ SECRET, OTHER_SECRET = "[secret]", "[another secret]"
 PLACEHOLDER = re.compile(r"\$\{[^}]+\}")
 """What stands for a value that only a deployment knows."""
 _LISTS = {MARKER, "kubernetes/kustomization.yaml", "kubernetes/stages.txt"}
-_FOLDERS = ("cloud", "charts", "kubernetes")
 _ENDINGS = (".yaml", ".yml")
 _CHART = ("name", "chart", "version", "namespace", "repositoryOpts", "values")
 """What a chart's file tells of its release."""
@@ -200,7 +199,7 @@ class _Folder:
 
         def place(path: str) -> tuple[int, int, str]:
             top = _top(path)
-            return (_FOLDERS.index(top) if top else -1, order.get(path, len(lines)), path)
+            return (FOLDERS.index(top) if top else -1, order.get(path, len(lines)), path)
 
         return sorted((path for path in self.texts if path not in _LISTS), key=place)
 
@@ -213,7 +212,7 @@ def _read(path: str, text: str | bytes) -> Resource:
     """
     top = _top(path)
     if not top:
-        folders = ", ".join(f"{folder}/" for folder in _FOLDERS)
+        folders = ", ".join(f"{folder}/" for folder in FOLDERS)
         raise ManifestError(1, f"is no part of a rendered folder, which has {folders}; move it")
     if isinstance(text, bytes) or "\0" in text:
         raise ManifestError(1, "is no text; move it")
@@ -315,7 +314,7 @@ def _mask(value: Any) -> Any:
 
 def _top(path: str) -> str:
     first, slash, _ = path.partition("/")
-    return first if slash and first in _FOLDERS else ""
+    return first if slash and first in FOLDERS else ""
 
 
 def _is_word(value: Any) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from components.core.providers import in_cluster
+
 _DEFAULT = "default"
 
 
@@ -35,9 +37,8 @@ def kind_of(type_token: str) -> str:
 
 @cache
 def _kind(type_token: str) -> str:
-    provider, _, rest = type_token.partition(":")
-    version, _, kind = rest.rpartition(":")
+    version, _, kind = type_token.partition(":")[2].rpartition(":")
     group = version.partition("/")[0]
-    if provider != "kubernetes" or group == "core" or "/" not in version:
+    if not in_cluster(type_token) or group == "core" or "/" not in version:
         return kind
     return f"{kind}.{group}"

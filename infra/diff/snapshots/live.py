@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from components.core.providers import is_object
 from components.gpu.cluster import KubeconfigConfig
 
 from ...plan.environment import Environment
@@ -71,7 +72,7 @@ def live_and_planned(planned: Snapshot, cluster: KubectlProxy) -> tuple[Snapshot
     after: list[Resource] = []
     elsewhere = 0
     for one in planned.resources:
-        if not one.type.startswith("kubernetes:") or one.type.startswith("kubernetes:helm.sh/"):
+        if not is_object(one.type):
             elsewhere += 1
             continue
         found, wanted = reader.both(one)

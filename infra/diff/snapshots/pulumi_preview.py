@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core.plan import TYPE_PREFIX
+from components.core.providers import is_object
 
 from ...plan.environments import UsageError
 from ..classify import Ruling
@@ -226,7 +227,7 @@ def _are_steps(steps: Any) -> bool:
 def _resource(token: str, state: Mapping[str, Any]) -> Resource:
     inputs = state.get("inputs")
     properties = _plain(inputs) if isinstance(inputs, Mapping) else {}
-    named = properties.get("metadata") if token.startswith("kubernetes:") else properties
+    named = properties.get("metadata") if is_object(token) else properties
     named = named if isinstance(named, Mapping) else properties
     urn_name = str(state.get("urn", "")).rpartition("::")[2]
     namespace = str(named.get("namespace", "")) if named is not properties else ""

@@ -10,8 +10,9 @@ import pytest
 
 from components.catalog.accelerators import accelerators
 from components.catalog.machines import machine_types
-from components.catalog.prices import HOURS, KINDS, UNITS, PriceRow, Prices, hourly, prices
+from components.catalog.prices import HOURS, KINDS, UNITS, Prices, hourly, prices
 from components.catalog.table import rows
+from components.core.price import PriceRow
 
 NEVER_ON_DEMAND = ("a4-highgpu-8g",)
 L4 = PriceRow("machine", "g2-standard-12", "on-demand", "us-central1", "hour", 9.0, "2026-11-01", "our invoice")

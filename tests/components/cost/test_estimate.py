@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.catalog.prices import HOURS, PriceRow, Prices, prices
+from components.catalog.prices import HOURS, Prices, prices
 from components.core.errors import ConfigError
 from components.core.manifest import object_item
 from components.core.plan import Part
+from components.core.price import PriceRow
 from components.cost.estimate import Estimate, estimate
 from components.cost.line import Line
 

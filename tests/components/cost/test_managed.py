@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.catalog.prices import HOURS, PriceRow, Prices, prices
+from components.catalog.prices import HOURS, Prices, prices
+from components.core.price import PriceRow
 from components.cost.estimate import estimate
 from components.cost.line import Quantity
 from components.cost.managed import break_even_hours, endpoint_line, endpoints

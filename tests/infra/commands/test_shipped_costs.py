@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from components.catalog.prices import HOURS, Kind, prices
+from components.catalog.prices import HOURS, prices
+from components.core.price import Kind
 from components.cost.estimate import Estimate, estimate
 from infra.plan.environments import load
 from infra.stack.stackfile import load_project

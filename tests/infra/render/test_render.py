@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.core.manifest import metadata, object_item
-from components.core.plan import HELM_RELEASE, Item, ItemOutput, Late, Part, Plan, SecretRef
+from components.core.plan import Item, ItemOutput, Late, Part, Plan, SecretRef
+from components.core.providers import HELM_RELEASE
 from infra.render.render import MARKER, RenderError, RenderResult, path_of, render
 
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.catalog.prices import KINDS, UNITS, PriceRow, prices
+from components.catalog.prices import KINDS, UNITS, prices
+from components.core.price import PriceRow
 from infra.stack.price_file import COLUMNS, PriceFileError, read_prices, write_prices
 
 ROW = {
