@@ -24,7 +24,8 @@ from ..catalog.engine_flags import (
     variables_of,
     words_of,
 )
-from ..core.errors import PLAINTEXT_ADVICE, Problem, hands_over_secret, looks_secret, nearest
+from ..core.errors import Problem, nearest
+from ..core.secrets import PLAINTEXT_ADVICE, hands_over_secret, looks_secret
 
 
 class FlagHints(Mapping[str, str]):

@@ -10,7 +10,7 @@ from typing import Any
 from ..catalog.images import image as reference
 from ..catalog.table import rows
 from ..core.config import is_commit
-from ..core.errors import looks_secret, names_secret
+from ..core.secrets import looks_secret, names_secret
 from ..reading.index import Index
 from ..reading.workload import MODEL, Workload, place
 from .rule import Fault, rule

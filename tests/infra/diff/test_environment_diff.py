@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.core.secrets import SECRET
 from infra.diff.environment_diff import diff
 from infra.diff.report import EnvironmentDiff
 from infra.diff.snapshots.snapshot import Resource, Snapshot
-from infra.diff.telling.redact import SECRET
 
 from .stacks import sides, snapshot, stack
 from .trees import changed, real_resources

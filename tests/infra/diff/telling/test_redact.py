@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.core.secrets import SECRET
 from infra.comment.formats import Form, Options
 from infra.diff.report import ABSENT, Change, EnvironmentDiff, FieldChange, Headline, Report
-from infra.diff.telling.redact import SECRET, redacted, redacted_value
+from infra.diff.telling.redact import redacted, redacted_value
 
 from ...comment.strings import REPORTS, WIDE
 
