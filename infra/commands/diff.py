@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..comment.formats import Form, Options
+from ..comment.formats import Options, ReportForm
 from ..plan.environments import UsageError
 from ..terminal.terminal import BAD_INPUT, FINDINGS, PLAIN, PROVED, Paint, complain, printable, say
 from ..terminal.today import utc_day
@@ -42,7 +42,7 @@ def diff(  # noqa: PLR0917 - typer calls it by name
         list[str] | None, typer.Option("--env", metavar="ENV", help="Only this environment; can be given again.")
     ] = None,
     styles: Annotated[
-        list[Form] | None,
+        list[ReportForm] | None,
         typer.Option("--format", help="How to write it; can be given again, with a folder as output. Omitted: text."),
     ] = None,
     output: Annotated[
@@ -85,7 +85,7 @@ def diff(  # noqa: PLR0917 - typer calls it by name
     from ..diff import comparison  # noqa: PLC0415 - only this command needs what it needs
     from ..diff.revisions.sides import How  # noqa: PLC0415
 
-    forms = list(dict.fromkeys(styles or [Form.TEXT]))
+    forms = list(dict.fromkeys(styles or [ReportForm.TEXT]))
     if len(forms) > 1 and output is None:
         raise UsageError(f"{len(forms)} formats need --output with a folder to write them into")
     if len(forms) > 1 and output is not None:

@@ -86,7 +86,7 @@ def _html(report: Report, _: Options) -> str:
     return write(report)
 
 
-class Form(StrEnum):
+class ReportForm(StrEnum):
     """A form of the report, as `infra diff --format` knows it.
 
     Attributes:

@@ -11,7 +11,7 @@ import pytest
 
 from infra.comment import markdown, text
 from infra.comment.escape import GITLAB
-from infra.comment.formats import Form, Options
+from infra.comment.formats import Options, ReportForm
 from infra.diff.environment_diff import diff
 from infra.diff.report import Report
 from tests.diffs.test_corpus import CASES, PROMISED, case_of, compared
@@ -29,7 +29,7 @@ def test_every_change_of_the_corpus_makes_a_sound_comment(path: Path, tmp_path: 
     shown = " ".join(text.write(report).split())
     for row in case["expect"]:
         assert " ".join(row["what"].replace("`", "").split())[:300] in shown
-    for form in Form:
+    for form in ReportForm:
         form.write(report, Options()).encode()
 
 
