@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from components.core.providers import is_object
 from components.core.secrets import SECRET
-from components.gpu.cluster import KubeconfigConfig
+from components.gpu.kubeconfig import KubeconfigConfig
 
 from ...plan.environment import Environment
 from ...plan.environments import UsageError
