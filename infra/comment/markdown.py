@@ -8,9 +8,10 @@ the cost line stay.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from components.proofs.finding import FindingEntry
 
 from ..diff.report import EnvironmentDiff, Report
 from ..diff.telling.redact import redacted
@@ -225,7 +226,7 @@ def _others_too(others: Sequence[str], site: CommentSite) -> str:
     return f" (the same rule of {len(others):,} more: {site.dialect.text(names, 400)})"
 
 
-def _finding(finding: Mapping[str, Any], site: CommentSite, most: int) -> str:
+def _finding(finding: FindingEntry, site: CommentSite, most: int) -> str:
     severity = "error" if finding.get("severity") == "error" else "warning"
     where = words.place(finding)
     named = f"{severity} {code(str(finding.get('rule', '')))} {code(words.at(finding))}"
@@ -233,7 +234,7 @@ def _finding(finding: Mapping[str, Any], site: CommentSite, most: int) -> str:
     return f"{named}{f' ({site.file(where)})' if where else ''}: {said}"
 
 
-def _remedies(finding: Mapping[str, Any], site: CommentSite, most: int) -> Iterator[str]:
+def _remedies(finding: FindingEntry, site: CommentSite, most: int) -> Iterator[str]:
     for remedy in tuple(finding.get("remedies") or ())[:3]:
         yield f"  - fix: {site.dialect.text(str(remedy), most)}"
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.cost.figures import CostChange
 from infra.comment import markdown
 from infra.comment.escape import GITHUB, GITLAB
 from infra.comment.markdown import SMALLEST
@@ -108,7 +109,7 @@ def test_a_rule_that_finds_the_same_of_many_is_one_line() -> None:
 def test_an_unknown_cost_is_said_and_no_zero() -> None:
     report = three_changes()
     (staging,) = (one for one in report.environments if one.environment == "staging")
-    cost = {
+    cost: CostChange = {
         **(staging.cost or {}),
         "max_usd": None,
         "min_usd": None,
