@@ -18,7 +18,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from components.catalog.prices import KINDS, UNITS, WAYS
-from components.core.config import Config, patterned
+from components.core.config import Config, Number, patterned
 from components.core.errors import ConfigError, MisfitError, Problem, did_you_mean, shown
 from components.core.price import Kind, PriceRow
 
@@ -87,7 +87,7 @@ class PriceEntry(Config):
     ] = ""
     unit: Word
     """What the price buys one of: hour, GiB-month or MiB/s-month."""
-    usd: Annotated[float, BeforeValidator(_dollars)]
+    usd: Annotated[Number, BeforeValidator(_dollars)]
     """What it costs in US dollars, such as 1.06."""
     as_of: Annotated[str, AfterValidator(_day)]
     """The day the price was true, as YYYY-MM-DD."""
