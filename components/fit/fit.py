@@ -16,6 +16,7 @@ from ..catalog.models import Model
 from ..catalog.quantization import Capability, Method, methods
 from ..catalog.table import rows
 from ..core.demand import Demand
+from ..core.errors import InferenceError
 from ..engines.sglang import memory as sglang
 from ..engines.tei import memory as tei
 from ..engines.tgi import memory as tgi
@@ -43,7 +44,7 @@ _CORRECTED = (0, 5, 4)
 and values were corrected to 8 in August 2024 (57.75 GiB on each of 8 GPUs in vllm-project/vllm#6746 are of 16)."""
 
 
-class NoFitError(ValueError):
+class NoFitError(InferenceError):
     """A question that has no answer: an unknown engine, or a request length nobody gave."""
 
 

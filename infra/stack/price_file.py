@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from components.catalog.prices import KINDS, UNITS, WAYS
-from components.core.errors import did_you_mean, shown
+from components.core.errors import InferenceError, did_you_mean, shown
 from components.core.price import PriceRow
 
 COLUMNS = tuple(field.name for field in fields(PriceRow))
@@ -32,7 +32,7 @@ Entry = tuple[int, Mapping[str, Any]]
 """A row with the line it stands on."""
 
 
-class PriceFileError(ValueError):
+class PriceFileError(InferenceError):
     """What is wrong with a price table, each with its line."""
 
 

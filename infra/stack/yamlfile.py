@@ -1,6 +1,6 @@
 """A YAML file's text, where its paths stand, and what is wrong with it.
 
-StackError (ValueError)    a file that cannot be used; `problems` holds all of them, `lines()` prints them
+StackError (InferenceError)    a file that cannot be used; `problems` holds all of them, `lines()` prints them
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner, ScannerError
 
-from components.core.errors import Path, Problem, dotted, looks_secret, names_secret
+from components.core.errors import InferenceError, Path, Problem, dotted, looks_secret, names_secret
 
 CParser: Any = getattr(yaml, "CLoader", None)
 """libyaml's parser; None where PyYAML was built without it: same answers, about ten times slower."""
@@ -32,7 +32,7 @@ _SECRET_LINE = re.compile(r"secure|[\w.-]+:[\w.-]+:\s*\S|[A-Za-z0-9+/=_-]{24,}")
 _GIST = 60
 
 
-class StackError(ValueError):
+class StackError(InferenceError):
     """A file that cannot be used.
 
     Args:

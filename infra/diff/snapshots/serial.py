@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
 from typing import Any
 
+from components.core.errors import InferenceError
 from components.core.plan import NodeShape, Taint
 
 from .snapshot import Resource, Snapshot
@@ -14,7 +15,7 @@ FORMAT = 1
 """The form of the JSON; only a change that an older reader would misunderstand raises it."""
 
 
-class SerialError(ValueError):
+class SerialError(InferenceError):
     """JSON that is no snapshot, and why."""
 
 
