@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pulumi
 
-from ..traffic.virtual_service import RouteConfig, virtual_service
+from ..traffic.backends.istio import IstioRoute
+from ..traffic.route import RouteTarget
 from .component import Component
 
 
@@ -26,7 +27,7 @@ class VirtualService(Component):
     def __init__(
         self,
         name: str,
-        config: RouteConfig,
+        config: IstioRoute,
         *,
         namespace: str,
         host: str,
@@ -34,6 +35,6 @@ class VirtualService(Component):
         subsets: Mapping[str, Mapping[str, str]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        part = virtual_service(name, config, namespace=namespace, host=host, port=port, subsets=subsets or {})
-        super().__init__(part, opts=opts)
+        target = RouteTarget(namespace, host, port, subsets or {})
+        super().__init__(config.part(name, target), opts=opts)
         self.config = config

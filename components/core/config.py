@@ -7,9 +7,11 @@ as keyword arguments of the component classes.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Network
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -17,12 +19,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationError,
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from .docs import field_docs
 from .errors import ConfigError, MisfitError, describe_pattern
@@ -75,6 +78,38 @@ def defaults(kind: type[Config]) -> Any:
     Defaults are not validated, so that pydantic need not build a validator for them: a tenth of a cold `infra check`.
     """
     return Field(default_factory=cache(kind.model_construct))
+
+
+@dataclass(frozen=True, slots=True)
+class ByKind:
+    """Tells the members of a union apart by their `kind`, where one of them may leave it out.
+
+    `Annotated[First | Second, ByKind("first")]`: settings without a `kind` are the default's, so that a second member
+    changes no stack. The others' `kind` is required, or a schema could not tell them apart. With one member it is
+    that one, and an unknown kind is refused by its own field.
+
+    Attributes:
+        default: the kind of settings that name none.
+    """
+
+    default: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        if schema["type"] != "union":
+            return schema
+        kinds = [get_args(member.model_fields["kind"].annotation)[0] for member in members(source)]
+        return core_schema.tagged_union_schema(dict(zip(kinds, schema["choices"], strict=True)), self._kind)
+
+    def _kind(self, value: Any) -> Any:
+        return value.get("kind", self.default) if isinstance(value, Mapping) else getattr(value, "kind", self.default)
+
+
+def members(union: Any) -> tuple[Any, ...]:
+    """The config models of a union, or the one that it has."""
+    if get_origin(union) is Annotated:
+        return members(get_args(union)[0])
+    return get_args(union) or (union,)
 
 
 def _quantity_text(value: Any) -> Any:

@@ -11,6 +11,7 @@ from ..core.errors import Path, did_you_mean, nearest
 from ..core.plan import Item, Part
 from ..reading.index import Index
 from ..reading.workload import Workload, has_labels, listed, namespace_of, pairs, place
+from ..traffic.backends.registry import ROUTES
 from .rule import Fault, rule
 
 _CLUSTER = ".svc.cluster.local"
@@ -50,7 +51,7 @@ class Destination(NamedTuple):
     def at(self) -> Path:
         """Where its rule stands in the configuration."""
         steps = ("rules", self.number, "to", self.subset) if self.subset else ("rules", self.number)
-        return place(self.part, *steps) if self.part.kind == "VirtualService" else place(self.part)
+        return place(self.part, *steps) if self.part.kind in ROUTES else place(self.part)
 
 
 @rule("unknown-host", "traffic", "error")
@@ -170,7 +171,7 @@ def weights_not_100(index: Index) -> Iterator[Fault]:
                 continue
             if sum(shares) != _WHOLE:
                 yield Fault(
-                    place(part, "rules", number, "to") if part.kind == "VirtualService" else place(part),
+                    place(part, "rules", number, "to") if part.kind in ROUTES else place(part),
                     f"VirtualService {item.object_name}: the shares of {section} rule {number + 1} sum to "
                     f"{sum(shares)} ({' + '.join(map(str, shares))}), not 100",
                     ("make them sum to 100",),
@@ -196,7 +197,7 @@ def host_routed_twice(index: Index) -> Iterator[Fault]:
                 first = seen.setdefault((_gateway(gateway, item), _whole_name(host, item)), item)
                 if first is not item:
                     yield Fault(
-                        place(part, "hosts") if part.kind == "VirtualService" else place(part),
+                        place(part, "hosts") if part.kind in ROUTES else place(part),
                         f"{host} is routed by VirtualService {first.object_name} and by {item.object_name} on the same "
                         f"gateway ({gateway}): Istio {_MERGE[gateway == 'mesh']}",
                         (f"move its rules into {first.object_name}", "give one of them another host"),
@@ -240,7 +241,7 @@ def no_default_route(index: Index) -> Iterator[Fault]:
         rules = item.properties["spec"].get("http", ())
         if rules and all(rules[-1].get("match") or ({},)):
             yield Fault(
-                place(part, "rules") if part.kind == "VirtualService" else place(part),
+                place(part, "rules") if part.kind in ROUTES else place(part),
                 f"VirtualService {item.object_name}: requests that match none of its rules are answered 404",
                 ("add a last rule without headers and path_prefix",),
             )
@@ -267,7 +268,7 @@ def timeout_cuts_answers(index: Index) -> Iterator[Fault]:
         if slowest and timeout < slowest.drain_seconds:
             drain = slowest.drain_seconds
             yield Fault(
-                place(found.part, "timeout_seconds") if found.part.kind == "VirtualService" else place(found.part),
+                place(found.part, "timeout_seconds") if found.part.kind in ROUTES else place(found.part),
                 f"{found.subject} answers 504 after {timeout:g} s, but {slowest.subject} lets requests last {drain} s "
                 "when it stops",
                 (f"timeout_seconds: {drain} or more", "leave timeout_seconds out: an answer may stream for minutes"),

@@ -1,7 +1,7 @@
 """Canary and A/B: two versions behind one Service, told apart by a `version` label that names the track.
 
 Without a route, the Service shares requests by the number of pods: 9 stable and 1 canary give the canary 10 %. With
-a route (see `traffic.virtual_service`) its weights and header rules decide, whatever the numbers of pods.
+a route (see `traffic.route`) its weights and header rules decide, whatever the numbers of pods.
 """
 
 from __future__ import annotations

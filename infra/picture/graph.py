@@ -12,7 +12,8 @@ from components.core.plan import Part, Plan
 from components.gpu.cluster import KubeconfigConfig
 from components.gpu.compute_class import ComputeClassConfig, Priority
 from components.gpu.node_pool import GpuNodePoolConfig
-from components.traffic.virtual_service import RouteConfig, RouteRule
+from components.traffic.backends.registry import RouteConfig
+from components.traffic.route import RouteRule
 
 from ..plan.environment import Environment
 from ..plan.overview import TrackSummary, gpu_ranges, how_bought, models, tracks
@@ -143,8 +144,7 @@ def _cluster(environment: Environment) -> str:
 
 def _route(name: str, route: RouteConfig) -> Box:
     rows = tuple(Row(f"rule/{name}/{number}", _condition(rule)) for number, rule in enumerate(route.rules))
-    door = f"gateway {route.gateway.namespace}/{name}" if route.gateway else ", ".join(route.gateways) or "mesh"
-    return Box(f"route/{name}", "routes", ", ".join(route.hosts), door, "Istio", rows)
+    return Box(f"route/{name}", "routes", ", ".join(route.hosts), route.door(name), route.TITLE, rows)
 
 
 def _condition(rule: RouteRule) -> str:

@@ -27,8 +27,9 @@ from components.serving.site import Site
 from components.tenancy.namespace import NamespaceConfig, namespace
 from components.tenancy.pod_security import strictest_level
 from components.tenancy.priority_class import priority_class
+from components.traffic.backends.registry import RouteConfig
+from components.traffic.route import RouteTarget
 from components.traffic.service import service_host
-from components.traffic.virtual_service import RouteConfig, virtual_service
 
 from .collector import Collector
 from .environment import Environment
@@ -272,9 +273,7 @@ class _Assembly:
         """Namespaces of the gateways that lead to a model."""
         for route in self.environment.traffic.values():
             if route.model == model_name:
-                if route.gateway:
-                    yield route.gateway.namespace
-                yield from (gateway.partition("/")[0] for gateway in route.gateways if "/" in gateway)
+                yield from route.callers
 
     def _namespaces(self, parts: list[Part]) -> list[Part]:
         declared = self.environment.namespaces
@@ -306,17 +305,10 @@ class _Assembly:
         entry = self.environment.models[config.model]
         tracks = track_labels(entry)
         subsets = {subset: tracks[track] for subset, track in config.subsets.items()} if config.subsets else tracks
-        keys = [self.chart_keys[addon] for addon in ("istio", "istio_ingress") if addon in self.chart_keys]
-        return virtual_service(
-            name,
-            config,
-            namespace=entry.namespace,
-            host=service_host(config.model, entry.namespace),
-            port=entry.service.port,
-            subsets=subsets,
-            after=(*keys, target.key),
-            path=("traffic", name),
-        )
+        keys = [self.chart_keys[addon] for addon in config.WAITS_FOR if addon in self.chart_keys]
+        host = service_host(config.model, entry.namespace)
+        leads_to = RouteTarget(entry.namespace, host, entry.service.port, subsets)
+        return config.part(name, leads_to, after=(*keys, target.key), path=("traffic", name))
 
     def _exports(self, models: list[Part], routes: list[Part]) -> dict[str, object]:
         exports: dict[str, object] = {"models": {part.name: part.outputs["url"] for part in models}}

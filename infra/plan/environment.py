@@ -20,7 +20,7 @@ from components.monitoring.scrape import ManagedPrometheus, NoPrometheus, Promet
 from components.rollout.model import ModelConfig
 from components.tenancy.namespace import NamespaceConfig
 from components.tenancy.priority_class import PriorityClassConfig
-from components.traffic.virtual_service import RouteConfig
+from components.traffic.backends.registry import RouteConfig
 
 ModelName = Annotated[
     str,

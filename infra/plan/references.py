@@ -10,7 +10,7 @@ from components.gpu.cluster import SYSTEM_POOL
 from components.monitoring.scrape import ManagedPrometheus, OperatorPrometheus
 from components.rollout.model import ModelConfig, track_labels
 from components.tenancy.priority_class import GIVEN
-from components.traffic.virtual_service import RouteConfig
+from components.traffic.backends.registry import RouteConfig
 from components.weights.hub_token import ExternalSecret, SecretManager
 
 from .collector import Collector
@@ -120,7 +120,8 @@ def _cache(environment: Environment, model: ModelConfig, path: Path, found: Coll
 
 
 def _route(environment: Environment, route: RouteConfig, path: Path, found: Collector) -> None:
-    _need(environment, "istio", "a route", path, found)
+    for addon in route.NEEDS:
+        _need(environment, addon, "a route", path, found)
     model = environment.models.get(route.model)
     if model is None:
         fix = did_you_mean(route.model, environment.models)

@@ -22,6 +22,7 @@ from components.proofs.rule import Rule
 from components.proofs.rules import RULES
 from components.reading.workload import place
 from components.serving.model_server import SERVER_KINDS
+from components.traffic.backends.registry import ROUTES
 
 from ..plan.environment import Waiver
 from ..prove.prove import EXPIRED, UNUSED, prove_environment
@@ -74,7 +75,7 @@ _SECTIONS: Mapping[str, Path] = MappingProxyType(
         "ComputeClass": ("compute_classes",),
         "Namespace": ("namespaces",),
         "PriorityClass": ("priority_classes",),
-        "VirtualService": ("traffic",),
+        **dict.fromkeys(ROUTES, ("traffic",)),
     }
 )
 """Where a stack file has a component of each kind, by its name."""

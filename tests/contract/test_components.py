@@ -35,7 +35,8 @@ from components.scaling.autoscaler import AutoscalingConfig
 from components.serving.config import ModelServerConfig
 from components.tenancy.namespace import NamespaceConfig, QuotaConfig
 from components.tenancy.priority_class import PriorityClassConfig
-from components.traffic.virtual_service import RouteConfig, RouteRule
+from components.traffic.backends.istio import IstioRoute
+from components.traffic.route import RouteRule
 from components.weights.hub_token import PulumiSecret
 
 from .program import COMPUTED, ROOT
@@ -48,7 +49,7 @@ CLUSTER = GkeClusterConfig(name="shared", project="example-project", location="u
 CLASS = ComputeClassConfig(priorities=(Priority(machine_type="g2-standard-12", accelerator="nvidia-l4"),))
 SERVER = ModelServerConfig(model="Qwen/Qwen2.5-7B-Instruct", engine=TgiEngine())
 OTHER = Variant(env={"TRIES": "2"})
-ROUTE = RouteConfig(model="chat", hosts=("chat.example.com",), rules=(RouteRule(to={"chat": 100}),))
+ROUTE = IstioRoute(model="chat", hosts=("chat.example.com",), rules=(RouteRule(to={"chat": 100}),))
 TARGET = ScrapeTarget("tgi", "inference", {"app": "chat"}, "http")
 
 Build = Callable[[pulumi.ResourceOptions | None], Component]

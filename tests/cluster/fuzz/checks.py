@@ -158,7 +158,7 @@ FAULTS: Mapping[str, tuple[dict[str, Any], ...]] = {
     "components.engines.custom.config:CustomEngine._fields_fit": (_model(engine=_CUSTOM | {"scratch": ["/a", "/a"]}),),
     "components.serving.pod:_refuse_twice": (_model(secret_env={"HF_TOKEN": _KEY}, hf_token={"kind": "secret"}),),
     "components.tenancy.priority_class:priority_class": (_changed("priority_classes", {"system-a": {"value": 1}}),),
-    "components.traffic.virtual_service:HeaderMatch._one_way": (_changed("traffic", {"chat": {"rules": _HEADERS}}),),
+    "components.traffic.route:HeaderMatch._one_way": (_changed("traffic", {"chat": {"rules": _HEADERS}}),),
     "infra.plan.references:_model": (_model(priority_class="system-other"),),
     "infra.plan.validate:_unprintable": (_model(annotations={"a": "b\x7f"}),),
 }

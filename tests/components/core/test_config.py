@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import pytest
 from pydantic import field_validator
 
-from components.core.config import Bytes, Config, Count, LabelValue, ascii_only
+from components.core.config import ByKind, Bytes, Config, Count, LabelValue, ascii_only, members
 from components.core.errors import ConfigError, InferenceError
 from components.core.quantity import number
 
@@ -14,6 +16,23 @@ class _Settings(Config):
     amount: Bytes = "1"
     label: LabelValue = ""
     count: Count = 1
+
+
+class _Round(Config):
+    kind: Literal["round"] = "round"
+    radius: Count
+
+
+class _Square(Config):
+    kind: Literal["square"]
+    side: Count
+
+
+_Shape = Annotated[_Round | _Square, ByKind("round")]
+
+
+class _Drawing(Config):
+    shape: _Shape | None = None
 
 
 @pytest.mark.parametrize(
@@ -70,3 +89,34 @@ def test_wrong_settings_are_no_value_error_of_python() -> None:
         Slipping()  # type: ignore[call-arg]  # what is missing is the point
     assert type(caught.value) is ConfigError
     assert not isinstance(caught.value, ValueError)
+
+
+def test_settings_without_a_kind_are_those_of_the_default() -> None:
+    assert _Drawing.model_validate({"shape": {"radius": 2}}).shape == _Round(radius=2)
+    assert _Drawing.model_validate({"shape": {"kind": "square", "side": 2}}).shape == _Square(kind="square", side=2)
+    assert _Drawing(shape=_Square(kind="square", side=2)).shape == _Square(kind="square", side=2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ({"side": 2}, "shape.radius: is required"),
+        ({"kind": "square", "radius": 2}, "shape.side: is required"),
+        ({"kind": "squere", "side": 2}, 'shape.kind: got "squere"; did you mean square?'),
+        (3, "shape: got 3; must be a mapping"),
+    ],
+)
+def test_what_is_wrong_is_told_by_the_kind_that_was_meant(shape: object, said: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        _Drawing(shape=shape)
+    assert said in str(refusal.value)
+
+
+def test_a_schema_tells_the_members_of_a_union_apart() -> None:
+    shape = _Drawing.model_json_schema()["properties"]["shape"]["anyOf"][0]
+    assert [branch["$ref"].rpartition("/")[2] for branch in shape["oneOf"]] == ["_Round", "_Square"]
+
+
+def test_a_union_lists_its_members_and_a_lone_one_is_its_own() -> None:
+    assert members(_Shape) == (_Round, _Square)
+    assert members(Annotated[_Round, ByKind("round")]) == (_Round,)

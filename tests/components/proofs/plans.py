@@ -21,7 +21,8 @@ from components.proofs.rules import prove
 from components.rollout.model import ModelConfig, model
 from components.serving.site import Site
 from components.tenancy.namespace import NamespaceConfig, namespace
-from components.traffic.virtual_service import RouteConfig, virtual_service
+from components.traffic.backends.istio import IstioRoute
+from components.traffic.route import RouteTarget
 
 COMMIT = "0e9e39f249a16976918f6564b8830bc894c89659"
 DIGEST = "sha256:" + "a" * 64
@@ -73,11 +74,9 @@ def serving(name: str, on: tuple[str, ...] = ("l4",), engine: Mapping[str, Any] 
 
 def route(name: str, to: str, subsets: Mapping[str, Mapping[str, str]], **settings: Any) -> Part:
     """A route to a model in the namespace `inference`."""
-    config = RouteConfig(**{"model": to, "hosts": [f"{name}.example.com"], **settings})
+    config = IstioRoute(**{"model": to, "hosts": [f"{name}.example.com"], **settings})
     host = f"{to}.inference.svc.cluster.local"
-    return virtual_service(
-        name, config, namespace="inference", host=host, port=80, subsets=subsets, path=("traffic", name)
-    )
+    return config.part(name, RouteTarget("inference", host, 80, subsets), path=("traffic", name))
 
 
 COLORS = {"blue": {"color": "blue"}, "green": {"color": "green"}}

@@ -6,25 +6,24 @@ import pytest
 
 from components.core.errors import ConfigError
 from components.core.plan import Part
-from components.traffic.virtual_service import GatewayConfig, HeaderMatch, RouteConfig, RouteRule, virtual_service
+from components.traffic.backends.istio import GatewayConfig, IstioRoute
+from components.traffic.route import HeaderMatch, RouteRule, RouteTarget
 from tests.components.parts import kinds, manifest
 
 SUBSETS = {"v1": {"version": "stable"}, "v2": {"version": "experimental"}}
 
 
-def route(**fields: object) -> RouteConfig:
+def route(**fields: object) -> IstioRoute:
     rules = (
         RouteRule(headers={"x-user-group": HeaderMatch(exact="beta")}, to={"v2": 100}),
         RouteRule(to={"v1": 80, "v2": 20}),
     )
-    return RouteConfig(**{"model": "tgi", "hosts": ("tgi.example.com",), "rules": rules, **fields})
+    return IstioRoute(**{"model": "tgi", "hosts": ("tgi.example.com",), "rules": rules, **fields})
 
 
-def part(config: RouteConfig, subsets: dict[str, dict[str, str]] | None = None) -> Part:
+def part(config: IstioRoute, subsets: dict[str, dict[str, str]] | None = None) -> Part:
     chosen = SUBSETS if subsets is None else subsets
-    return virtual_service(
-        "ab", config, namespace="inference", host="tgi.inference.svc.cluster.local", port=80, subsets=chosen
-    )
+    return config.part("ab", RouteTarget("inference", "tgi.inference.svc.cluster.local", 80, chosen))
 
 
 def test_beta_users_go_to_the_new_model_and_the_others_eighty_twenty() -> None:

@@ -1,0 +1,1 @@
+"""What can implement a route, a file each; `registry` lists them."""
