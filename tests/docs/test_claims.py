@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.core.errors import ConfigError
 from components.core.plan import Item, Plan
 from components.cost.estimate import estimate
 from components.proofs.rules import RULES, prove
@@ -68,7 +69,7 @@ def test_an_undeclared_namespace_goes_with_its_last_model_and_a_declared_one_sta
 def test_removing_a_model_names_the_routes_that_still_lead_to_it(tmp_path: Path) -> None:
     stack = _prod()
     del stack["config"]["inference:models"]["llama"]
-    with pytest.raises(ValueError, match=r"traffic\.llama\.model"):
+    with pytest.raises(ConfigError, match=r"traffic\.llama\.model"):
         planned(stack, tmp_path)
 
 

@@ -8,10 +8,10 @@ from typing import Any, get_args
 import pytest
 
 from components.catalog.accelerators import accelerators
-from components.catalog.engine_flags import flags_of
 from components.catalog.metrics import role
 from components.core.errors import ConfigError
 from components.core.plan import GPU, Item, Part
+from components.engines.flag_tables import flags_of
 from components.engines.tei.config import TeiEngine
 from components.engines.tei.variants import variant, variants
 from components.gpu.node_pool import GpuNodePoolConfig, Nodes
@@ -152,11 +152,11 @@ def test_a_pool_without_gpus_gets_the_image_for_cpus_and_a_pool_with_them_one_gp
     (container,) = deployment(on_cpu).properties["spec"]["template"]["spec"]["containers"]
     assert ":cpu-" in container["image"]
     assert GPU not in container["resources"]["limits"]
-    assert on_cpu.demands == {}
+    assert [track.demand for track in on_cpu.tracks] == [None]
     (container,) = deployment(on_gpu).properties["spec"]["template"]["spec"]["containers"]
     assert ":cuda-" in container["image"]
     assert container["resources"]["limits"][GPU] == 1
-    assert on_gpu.demands["deployment"].engine == "tei"
+    assert [track.demand.engine for track in on_gpu.tracks if track.demand] == ["tei"]
 
 
 @pytest.mark.parametrize(
