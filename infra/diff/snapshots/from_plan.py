@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from components.core.errors import dotted
+from components.core.facts import TrackFacts
 from components.core.manifest import Shared
 from components.core.plan import ItemOutput, Late, Plan, SecretRef
+from components.cost.figures import EstimateFigures
+from components.proofs.finding import FindingEntry
 from components.reading.index import Index
 
 from ...plan.environments import Loaded
@@ -41,6 +45,7 @@ def snapshot_of(
         resources=tuple(resources_of(plan)),
         file=file or str(loaded.stack.path),
         nodes=plan.nodes,
+        tracks={part.key: tuple(map(_outlined, part.tracks)) for part in plan.parts if part.tracks},
         cost=cost_of(plan, index) if cost and index else None,
         picture=_picture(loaded) if picture else "",
         lines=_lines(loaded),
@@ -48,11 +53,16 @@ def snapshot_of(
     )
 
 
-def cost_of(plan: Plan, index: Index) -> Mapping[str, Any]:
+def cost_of(plan: Plan, index: Index) -> EstimateFigures:
     """The environment's monthly cost as `infra cost --format json` has it."""
     from components.cost.estimate import estimate  # noqa: PLC0415 - snapshots without a price do without it
 
     return estimate(plan, index=index).as_json()
+
+
+def _outlined(track: TrackFacts) -> TrackFacts:
+    """A version without what only proofs and collectors read: names of metrics alone would be half of a snapshot."""
+    return replace(track, demand=None, metrics={})
 
 
 def resources_of(plan: Plan) -> Iterator[Resource]:
@@ -108,8 +118,8 @@ def _proved(loaded: Loaded, index: Index, today: date, file: str) -> dict[str, A
     checked = Checked(environment, loaded.stack.path, loaded=loaded, verdict=verdict)
     shown = file or str(loaded.stack.path)
 
-    def placed(finding: dict[str, Any], line: int | None) -> dict[str, Any]:
-        return finding | {"file": shown, "line": line}
+    def placed(finding: FindingEntry, line: int | None) -> FindingEntry:
+        return {**finding, "file": shown, "line": line}
 
     return {
         "findings": tuple(placed(one.as_json(), checked.place(one).line) for one in checked.findings),
