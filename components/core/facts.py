@@ -23,6 +23,7 @@ class TrackFacts:
         namespace: where its pods run.
         container: name of the engine's container, `tgi`.
         image: the engine's image.
+        model: the model's repository on the Hugging Face Hub.
         gpus: GPUs of one replica, on all its nodes.
         span: nodes of one replica.
         fewest: replicas there always are.
@@ -30,6 +31,8 @@ class TrackFacts:
         standby: whether the Service leads past it.
         labels: what selects its pods that answer requests.
         demand: what one replica asks of GPU memory; `None` without GPUs or where nobody knows.
+        oldest_capability: lowest CUDA compute capability its image runs on, 7.5; 0 when unknown.
+        newest_capability: highest one it runs on; 0 when newer GPUs run it too, or when unknown.
         metrics: what its engine emits, Prometheus name to gauge, counter, histogram or summary.
         metrics_path: where the engine answers Prometheus; empty when it does not.
         metrics_port: name of the container port that does.
@@ -42,6 +45,7 @@ class TrackFacts:
     namespace: str
     container: str
     image: str
+    model: str
     gpus: int
     span: int
     fewest: int
@@ -49,6 +53,8 @@ class TrackFacts:
     standby: bool
     labels: Mapping[str, str]
     demand: Demand | None = None
+    oldest_capability: float = 0.0
+    newest_capability: float = 0.0
     metrics: Mapping[str, str] = field(default_factory=dict)
     metrics_path: str = ""
     metrics_port: str = "http"

@@ -15,10 +15,6 @@ from ..reading.scheduler import ZONE, choice, selected_values, taint_misfits
 from ..reading.workload import Workload, flags, listed
 from .rule import Fault, rule
 
-CAPABILITY = "inference/min-compute-capability"
-"""Annotation of a pod: lowest CUDA compute capability its image is built for."""
-NEWEST = "inference/max-compute-capability"
-"""Annotation of a pod: highest CUDA compute capability its image starts on."""
 SHARING_LABEL = "cloud.google.com/gke-gpu-sharing-strategy"
 PARTITION_LABEL = "cloud.google.com/gke-gpu-partition-size"
 _SHARDS = frozenset({
@@ -129,10 +125,10 @@ def gpu_too_old(index: Index) -> Iterator[Fault]:
 
     Fix: run on a newer GPU, or use an engine image that is built for this one.
     """
-    for pod, wanted, unlike in _unlike(index, CAPABILITY, lambda has, wanted: has < wanted):
+    for pod, wanted, unlike in _unlike(index, _oldest, lambda has, wanted: has < wanted):
         yield Fault(
             pod.at("runs_on"),
-            f"{pod.subject}: its image is built for CUDA compute capability {wanted} and later, but {unlike}: the "
+            f"{pod.subject}: its image is built for CUDA compute capability {wanted:.1f} and later, but {unlike}: the "
             "engine would stop at start",
             tuple(_newer(index, wanted)),
         )
@@ -149,11 +145,11 @@ def gpu_too_new(index: Index) -> Iterator[Fault]:
 
     Fix: use the image or kernels for this GPU, or those for all, or run on the GPU they are built for.
     """
-    for pod, newest, unlike in _unlike(index, NEWEST, lambda has, newest: has > newest):
+    for pod, newest, unlike in _unlike(index, _newest, lambda has, newest: has > newest):
         yield Fault(
             pod.at("runs_on"),
-            f"{pod.subject}: it runs on CUDA compute capability {newest} at most, but {unlike}: the engine would stop "
-            "at start",
+            f"{pod.subject}: it runs on CUDA compute capability {newest:.1f} at most, but {unlike}: the engine would "
+            "stop at start",
             (
                 "leave out what ties it to older GPUs: TEI's engine.variant, SGLang's engine.attention_backend",
                 f"a pool of {listed([gpu.name for gpu in accelerators().values() if _built_for(pod, gpu.name)])}",
@@ -252,23 +248,32 @@ def suits(pod: Workload, node: NodeShape) -> bool:
 def _built_for(pod: Workload, accelerator: str) -> bool:
     """Whether a pod's image runs on a GPU, as far as both are known."""
     known = accelerators().get(accelerator)
-    oldest, newest = pod.annotations.get(CAPABILITY), pod.annotations.get(NEWEST)
     if known is None:
         return True
-    if oldest is not None and known.compute_capability < _capability(oldest):
-        return False
-    return newest is None or known.compute_capability <= _capability(newest)
+    oldest, newest = _oldest(pod), _newest(pod)
+    is_young = known.compute_capability >= _capability(oldest)
+    return is_young and (not newest or known.compute_capability <= _capability(newest))
+
+
+def _oldest(pod: Workload) -> float:
+    return pod.facts.oldest_capability if pod.facts else 0.0
+
+
+def _newest(pod: Workload) -> float:
+    return pod.facts.newest_capability if pod.facts else 0.0
 
 
 def _unlike(
-    index: Index, bound: str, outside: Callable[[tuple[int, int], tuple[int, int]], bool]
-) -> Iterator[tuple[Workload, str, str]]:
-    """Pods that may land on a GPU outside what an annotation bounds: the pod, the bound, and which GPU has what."""
+    index: Index,
+    bound: Callable[[Workload], float],
+    outside: Callable[[tuple[int, int], tuple[int, int]], bool],
+) -> Iterator[tuple[Workload, float, str]]:
+    """Pods that may land on a GPU outside what their image runs on: the pod, the bound, and which GPU has what."""
     for pod in index.workloads:
-        stated = pod.annotations.get(bound)
+        stated = bound(pod)
         for accelerator, pools in _accelerators_of(index, pod).items() if stated else ():
             known = accelerators().get(accelerator)
-            if stated is None or known is None or not outside(known.compute_capability, _capability(stated)):
+            if known is None or not outside(known.compute_capability, _capability(stated)):
                 continue
             major, minor = known.compute_capability
             where = f" (pool {', '.join(pools)})" if pools else ""
@@ -286,7 +291,7 @@ def _accelerators_of(index: Index, pod: Workload) -> dict[str, list[str]]:
     return found
 
 
-def _newer(index: Index, wanted: str) -> Iterator[str]:
+def _newer(index: Index, wanted: float) -> Iterator[str]:
     able = [gpu.name for gpu in accelerators().values() if gpu.compute_capability >= _capability(wanted)]
     if pools := [node.pool for node in index.plan.nodes if node.accelerator in able]:
         yield f"runs_on: {choice(pools)}"
@@ -294,9 +299,10 @@ def _newer(index: Index, wanted: str) -> Iterator[str]:
     yield "an engine image built for this GPU"
 
 
-def _capability(text: str) -> tuple[int, int]:
-    major, _, minor = text.partition(".")
-    return int(major), int(minor or 0)
+def _capability(number: float) -> tuple[int, int]:
+    """Major and minor of a compute capability, which compare as such: 12.0 is newer than 9.0."""
+    major, minor = f"{number:.1f}".split(".")
+    return int(major), int(minor)
 
 
 def _zones_with(accelerator: str, zone: str) -> tuple[str, ...]:

@@ -15,10 +15,11 @@ from ..kinds.contents import files_of, secret_values
 from ..kinds.metadata import annotations_of
 from ..kinds.pod import ContainerSpec
 from ..reading.index import Index
-from ..reading.workload import MODEL, Workload, place
+from ..reading.workload import Workload, place
+from ..serving.pod import MODEL
+from ..weights.download import REVISION
 from .rule import Fault, rule
 
-REVISION = "inference/model-revision"
 _MOVING = re.compile(
     r"latest|main|master|nightly|edge|dev|stable|rolling|(latest|nightly|main|dev)-.*|.*-(latest|nightly)"
 )

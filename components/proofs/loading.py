@@ -13,7 +13,7 @@ from ..kinds.pod import PodVolume
 from ..memory.weights import checkpoint_bytes
 from ..reading.index import Index
 from ..reading.scheduler import taint_misfits
-from ..reading.workload import MODEL, Workload, listed
+from ..reading.workload import Workload, listed
 from ..serving.cold_start import ColdStart, Source, cold_start, duration
 from ..weights.cache import VOLUME
 from ..weights.gcs_fuse import DRIVER as GCS_FUSE
@@ -109,8 +109,9 @@ def estimate(index: Index, pod: Workload) -> ColdStart:
     """The cold start of a pod that serves a model, as far as the plan and the catalog know it."""
     container = pod.containers[0]
     source, throughput = _source(index, pod)
-    demand = pod.facts.demand if pod.facts else None
-    model = (demand and demand.architecture) or find_model(pod.annotations[MODEL])
+    facts = pod.facts
+    shape = facts.demand.architecture if facts and facts.demand else None
+    model = shape or (find_model(facts.model) if facts else None)
     return cold_start(
         image=name_of(container.image),
         engine=container.name,

@@ -13,11 +13,8 @@ from ..kinds.names import DAEMON_SET, SERVERS
 from ..kinds.pod import ContainerSpec, PodTemplate
 from ..kinds.workload import WORKER, Controller, controller
 from ..serving.model_server import SERVER_KINDS
-from ..serving.pod import STOP_SECONDS
+from ..serving.pod import MODEL, STOP_SECONDS
 from ..weights.gcs_fuse import sidecar_requests
-
-MODEL = "inference/model"
-"""Annotation of the pods that serve a model."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,7 @@ from ..core.quantity import GIB, number
 from ..engines.engine import Launch, Security, pod_security
 from ..weights import cache
 from ..weights.cache import ExistingClaim, NodeDisk
+from ..weights.download import REVISION
 from ..weights.hub_token import TokenParts
 from .config import ModelServerConfig
 
@@ -22,6 +23,8 @@ _NODE_SHARE = 0.75
 """Share of a node that one replica asks for by default; the rest is for agents the cluster adds to every node."""
 STOP_SECONDS = 15
 """Seconds after the drain for shards to end (huggingface/text-generation-inference launcher/src/main.rs)."""
+MODEL = "inference/model"
+"""Annotation of the pods that serve a model: its repository."""
 PORT = "http"
 """Name of the container port that answers requests, and Prometheus."""
 _SHARED_MEMORY = Shared(name="shm", mountPath="/dev/shm")  # noqa: S108 - a path inside the container
@@ -89,14 +92,14 @@ def pod_template(
         # Environment variables are read once: a new token reaches the pods only by a restart.
         notes["inference/hf-token-version"] = config.hf_token.version
     if config.revision:
-        notes["inference/model-revision"] = config.revision
+        notes[REVISION] = config.revision
     if launch.min_compute_capability:
         notes["inference/min-compute-capability"] = f"{launch.min_compute_capability:.1f}"
     if launch.max_compute_capability:
         notes["inference/max-compute-capability"] = f"{launch.max_compute_capability:.1f}"
     if isinstance(config.cache, ExistingClaim) and config.cache.access_mode == "ReadWriteOnce":
         notes[cache.CLAIM_MODE] = config.cache.access_mode
-    notes["inference/model"] = config.model
+    notes[MODEL] = config.model
     token_volumes = list(token.volumes) if token and launch.token_env else []
     spec = without_none(
         serviceAccountName=server,

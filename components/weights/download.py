@@ -28,6 +28,8 @@ HUB_CACHE_VARIABLES = ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
 """What says where a Hub cache is, the last two without the hub/ below it (huggingface_hub 2.4.0 constants.py)."""
 _SCRATCH = "/tmp"  # noqa: S108 - a path inside the container, an emptyDir of its own
 
+REVISION = "inference/model-revision"
+"""Annotation of pods: the commit, branch or tag of the model they serve, or download."""
 Pattern = Annotated[str, patterned(r"^[^\s]+$", "a file pattern such as *.safetensors", max_length=200)]
 
 
@@ -102,7 +104,7 @@ class Download:
             "template": {
                 "metadata": {
                     "labels": {**labels, **MANAGED_BY},
-                    "annotations": {"inference/downloads": self.model, "inference/model-revision": self.revision},
+                    "annotations": {"inference/downloads": self.model, REVISION: self.revision},
                 },
                 "spec": self._pod(),
             },

@@ -97,13 +97,6 @@ def _add(
     found[key] = (before_least + least, None if unbounded else (before_most or 0) + (most or 0))
 
 
-def track_name(role: str) -> str:
-    """`blue` for the role `blue-deployment`; empty for what is alone."""
-    for noun in ("deployment", "leader-worker-set"):
-        role = role.removesuffix(noun)
-    return role.removesuffix("-")
-
-
 def models(plan: Plan) -> Iterator[Part]:
     """The parts that serve models."""
     return (part for part in plan.parts if part.path[:1] == ("models",))

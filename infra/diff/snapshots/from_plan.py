@@ -80,6 +80,7 @@ def resources_of(plan: Plan) -> Iterator[Resource]:
             role=item.role,
             properties=_plain(item.properties) if _holds_placeholder(item.properties, shared) else item.properties,
             protect=item.protect,
+            track=next((track.name for track in part.tracks if track.owns(item.role)), ""),
         )
 
 

@@ -33,6 +33,8 @@ class Resource:
         component: the part it belongs to, `ModelServer/llama`; empty where the origin cannot tell.
         at: where the component stands in the stack file, `("models", "llama")`; empty where it stands nowhere.
         role: what it is to its component, `deployment-canary`; empty where the origin cannot tell.
+        track: which version of its model it belongs to, as the facts of that version name it; empty for what is alone,
+            for what all versions share, and where the origin cannot tell.
         properties: a Kubernetes object's manifest, a cloud resource's inputs. Secrets are placeholders.
         protect: whether Pulumi refuses to delete it.
     """
@@ -47,6 +49,7 @@ class Resource:
     role: str
     properties: Mapping[str, Any]
     protect: bool = False
+    track: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,3 @@ class Snapshot:
     tracks: Mapping[str, tuple[TrackFacts, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
     lines: Mapping[str, int] = field(default_factory=dict)
-
-    def track(self, resource: Resource) -> TrackFacts | None:
-        """The version of a model that a resource belongs to; `None` for what all versions share, or where unknown."""
-        return next((one for one in self.tracks.get(resource.component, ()) if one.owns(resource.role)), None)

@@ -10,7 +10,6 @@ from components.core.errors import Path, dotted
 from components.kinds.names import LASTING, SCALERS
 from components.kinds.workload import controller
 
-from ...plan.overview import track_name
 from ...plan.sections.registry import SECTIONS
 from ...terminal.words import listed
 from ..classify import follows_file, rule_for
@@ -217,9 +216,7 @@ def _tracks(subject: str, worst: Sequence[Told], impact: Impact) -> str:
 
 def _track(one: Resource) -> str:
     """Which of a model's versions a resource is, `canary`; empty for what is alone, or no version's."""
-    if one.kind not in (*LASTING, *SCALERS) or one.at[:1] != ("models",):
-        return ""
-    return track_name(one.role.removesuffix("autoscaler").removesuffix("-"))
+    return one.track if one.kind in (*LASTING, *SCALERS) else ""
 
 
 def _who(subject: str, worst: Sequence[Told]) -> str:

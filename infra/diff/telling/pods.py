@@ -19,7 +19,6 @@ from components.reading.scheduler import Scheduler, Verdict
 from components.reading.workload import with_injected
 from components.serving.cold_start import duration
 
-from ...plan.overview import track_name
 from ..pair import component_of
 from ..snapshots.snapshot import Resource, Snapshot
 
@@ -80,8 +79,7 @@ class Pods:
 
     def start(self, resource: Resource) -> IntRange | None:
         """Seconds that one of its pods takes to start; `None` when nobody knows."""
-        track = track_name(resource.role)
-        return self._starts.get(f"{dotted(resource.at)}{f'/{track}' if track else ''}")
+        return self._starts.get(f"{dotted(resource.at)}{f'/{resource.track}' if resource.track else ''}")
 
     def leads_to(self, resource: Resource) -> list[Resource]:
         """The Services of its namespace that send requests to its pods."""
