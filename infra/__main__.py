@@ -15,8 +15,8 @@ import pulumi_kubernetes as kubernetes
 from components.classes.component import Component
 from components.core.errors import ConfigError, Problem
 from components.core.plan import Plan
-from components.gpu.cluster import GkeClusterConfig, GkeExistingConfig, KubeconfigConfig, cluster_identifier
-from components.gpu.kubeconfig import gke_kubeconfig
+from components.gpu.cluster import GkeClusterConfig, GkeExistingConfig, cluster_identifier
+from components.gpu.kubeconfig import KubeconfigConfig, gke_kubeconfig
 from infra.plan.environment import Environment, secret_keys
 from infra.plan.kubeconfig import kubeconfig_file
 from infra.plan.planning import planned
@@ -159,7 +159,7 @@ def _kubernetes_provider(
     return kubernetes.Provider(
         "kubernetes",
         kubeconfig=kubeconfig,
-        context=getattr(cluster, "context", None),
+        context=cluster.context,
         cluster_identifier=cluster_identifier(cluster, environment=environment),
         enable_config_map_mutable=True,
         enable_secret_mutable=True,

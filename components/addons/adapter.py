@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
 from ..core.errors import ConfigError, Path, Problem
+from ..core.facts import TrackFacts
 from .addons import MetricsAdapterConfig
 
 RATE_WINDOW = "2m"
@@ -27,6 +28,17 @@ class PodMetric:
     name: str
     kind: Literal["gauge", "counter"]
     aggregate: Literal["sum", "avg"] = "sum"
+
+
+def pod_metrics(tracks: Iterable[TrackFacts]) -> Iterator[PodMetric]:
+    """The metrics that the autoscalers of these versions read."""
+    for track in tracks:
+        for name in track.signals:
+            match track.metrics[name]:
+                case "gauge":
+                    yield PodMetric(name, "gauge")
+                case "counter":
+                    yield PodMetric(name, "counter")
 
 
 def hpa_metric_name(adapter: MetricsAdapterConfig, metric: str, kind: str) -> str:

@@ -14,6 +14,8 @@ from ..core.providers import HELM_RELEASE
 from .adapter import PodMetric, adapter_rules
 from .addons import AddonsConfig
 
+KIND = "Chart"
+"""The component that one Helm release is."""
 _FOUNDATIONS = {"istio_ingress": "istio", "keda_http": "keda", "metrics_adapter": "prometheus_operator"}
 """Which add-on another one is built on, and waits for where the stack installs both."""
 
@@ -52,6 +54,11 @@ def charts(
     return parts
 
 
+def chart_keys(config: AddonsConfig) -> dict[str, str]:
+    """The key of the part that makes each add-on which the stack installs whole: that of its last chart."""
+    return {entry.addon: f"{KIND}/{entry.release}" for entry in all_charts() if config.state(entry.addon) == "install"}
+
+
 def chart_part(entry: ChartVersion, values: dict[str, Any], *, after: tuple[str, ...] = (), path: Path = ()) -> Part:
     """One Helm release.
 
@@ -73,7 +80,7 @@ def chart_part(entry: ChartVersion, values: dict[str, Any], *, after: tuple[str,
     )
     item = Item("release", HELM_RELEASE, f"{entry.release}-release", properties, timeout_seconds=entry.timeout_seconds)
     outputs = {"release": entry.release, "namespace": entry.namespace, "version": entry.version}
-    return Part("Chart", entry.release, (item,), outputs, after=after, path=path)
+    return Part(KIND, entry.release, (item,), outputs, after=after, path=path)
 
 
 def _values(

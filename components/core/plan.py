@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .demand import Demand
+from .facts import TrackFacts
 from .price import PriceRow
 from .providers import Folder, Provider, resource_type
 
@@ -125,7 +125,7 @@ class Part:
         after: keys of the parts that must be whole before this one starts.
         siblings: other kinds that the same thing can become by a change of its settings; Pulumi then takes over what
             is there instead of making it a second time.
-        demands: what each item that serves a model asks of GPU memory, by role.
+        tracks: what the builder knew of each version of a model that it serves, in the order of its items.
         path: where the configuration stands in the stack file, `("models", "llama")`; empty in other programs.
     """
 
@@ -136,7 +136,7 @@ class Part:
     after: tuple[str, ...] = ()
     path: tuple[str | int, ...] = ()
     siblings: tuple[str, ...] = ()
-    demands: Mapping[str, Demand] = field(default_factory=dict)
+    tracks: tuple[TrackFacts, ...] = ()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -155,6 +155,10 @@ class Part:
     def token(self) -> str:
         """The component's Pulumi type token."""
         return TYPE_PREFIX + self.kind
+
+    def track(self, role: str) -> TrackFacts | None:
+        """The facts of the version whose pods an item makes; `None` for what serves no model."""
+        return next((track for track in self.tracks if track.role == role), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ..core.config import Cidr, Config, Flag, LabelKey, LabelValue, defaults, pa
 from ..core.errors import MisfitError, Problem
 from ..core.manifest import without_none
 from ..core.plan import Item, ItemOutput, Part
+from .kubeconfig import KubeconfigConfig
 from .node_pool import DiskSize, GpuNodePoolConfig, Nodes, Upgrade, Zone, pool_item
 
 CLUSTER = "gcp:container/cluster:Cluster"
@@ -190,6 +191,11 @@ class GkeClusterConfig(Config):
         """Whether GKE makes the nodes itself."""
         return self.mode == "autopilot"
 
+    @property
+    def context(self) -> None:
+        """None: Google's own plugin logs in, by the cluster's name."""
+        return
+
 
 class GkeExistingConfig(Config):
     """A GKE cluster that is there already: it is used, never changed."""
@@ -212,20 +218,14 @@ class GkeExistingConfig(Config):
         """Whether GKE makes the nodes itself."""
         return self.mode == "autopilot"
 
-
-class KubeconfigConfig(Config):
-    """Any cluster, by kubeconfig: kind, minikube, another cloud."""
-
-    kind: Literal["kubeconfig"]
-    """`kubeconfig`: use a cluster of a kubeconfig file."""
-    path: str | None = None
-    """The file, from the repository's root. Omitted: $KUBECONFIG, then ~/.kube/config, as kubectl does."""
-    context: str | None = None
-    """Its context. Omitted: the current one; name it, so that nobody deploys to the wrong cluster."""
+    @property
+    def context(self) -> None:
+        """None: Google's own plugin logs in, by the cluster's name."""
+        return
 
     @property
-    def autopilot(self) -> bool:
-        """Never: only GKE has Autopilot."""
+    def managed_dcgm(self) -> bool:
+        """Whether it is known to run Google's DCGM exporter: nobody says of one that is there already."""
         return False
 
 

@@ -6,7 +6,7 @@ Prometheus operator). The standalone server is told about every target at once, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ from pydantic import Field
 
 from ..catalog.charts import chart
 from ..core.config import Bytes, Config, Count, Cpu, DnsLabel, DnsName, Image, LabelKey, LabelValue, Seconds
+from ..core.facts import TrackFacts
 from ..core.manifest import metadata, object_item
 from ..core.names import physical_name
 from ..core.plan import Item
@@ -134,6 +135,18 @@ class ScrapeTarget:
     selector: Mapping[str, str]
     port: str
     path: str = "/metrics"
+
+
+def scrape_targets(tracks: Sequence[TrackFacts]) -> Iterator[ScrapeTarget]:
+    """One model's pods for a Prometheus that is told its targets: a job an engine, as the source document has it."""
+    groups: dict[tuple[str, str, str, str], list[TrackFacts]] = {}
+    for track in tracks:
+        if track.metrics_path:
+            key = (track.container, track.namespace, track.metrics_port, track.metrics_path)
+            groups.setdefault(key, []).append(track)
+    for (container, namespace, port, path), group in groups.items():
+        shared = set.intersection(*(set(track.labels.items()) for track in group))
+        yield ScrapeTarget(container, namespace, dict(sorted(shared)), port, path)
 
 
 def scrape_item(

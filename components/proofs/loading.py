@@ -110,7 +110,7 @@ def estimate(index: Index, pod: Workload) -> ColdStart:
     """The cold start of a pod that serves a model, as far as the plan and the catalog know it."""
     container = pod.containers[0]
     source, throughput = _source(index, pod)
-    demand = pod.part.demands.get(pod.item.role)
+    demand = pod.facts.demand if pod.facts else None
     model = (demand and demand.architecture) or find_model(pod.annotations[MODEL])
     return cold_start(
         image=name_of(container.get("image", "")),

@@ -177,14 +177,14 @@ def _judge_all(index: Index) -> tuple[Judged, ...]:
     # Without demands nobody needs the scheduler's verdicts.
     # The leader and the workers of a group are one item, and hold shares of one model.
     asking = list({
-        (pod.part.key, pod.item.role): pod for pod in index.workloads if pod.part.demands.get(pod.item.role)
+        (pod.part.key, pod.item.role): pod for pod in index.workloads if pod.facts and pod.facts.demand
     }.values())  # fmt: skip
     fits = {id(verdict.pod): verdict.fits for verdict in index.scheduler.verdicts} if asking else {}
     return tuple(one for pod in asking for one in _judge(pod, fits.get(id(pod))))
 
 
 def _judge(pod: Workload, nodes_that_fit: tuple[NodeShape, ...] | None) -> Iterator[Judged]:
-    demand = pod.part.demands.get(pod.item.role)
+    demand = pod.facts.demand if pod.facts else None
     if demand is None or GPU not in requests(pod.spec):
         return
     model = demand.architecture or find_model(demand.model)

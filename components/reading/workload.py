@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import Path
+from ..core.facts import TrackFacts
 from ..core.manifest import pod_templates
 from ..core.plan import Item, Part
 from ..serving.model_server import SERVER_KINDS
@@ -58,6 +59,11 @@ class Workload:
     def subject(self) -> str:
         """How messages name it: `Deployment llama`, `LeaderWorkerSet lws-llama's worker`."""
         return f"{self.item.kind} {self.item.object_name}" + (f"'s {self.role}" if self.role else "")
+
+    @property
+    def facts(self) -> TrackFacts | None:
+        """What its builder knew of the version of a model it serves; `None` where none did, or told nobody."""
+        return self.part.track(self.item.role)
 
     @property
     def serves(self) -> bool:

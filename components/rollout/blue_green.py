@@ -11,8 +11,9 @@ from typing import Literal
 from ..core.config import Config, defaults
 from ..core.plan import Part
 from ..serving.config import ModelServerConfig
-from ..serving.model_server import Track, assemble
+from ..serving.model_server import assemble
 from ..serving.site import Site
+from ..serving.track import Track
 from .variant import Variant
 
 COLORS = ("blue", "green")

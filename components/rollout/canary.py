@@ -14,8 +14,9 @@ from ..core.config import Config, Percent
 from ..core.errors import ConfigError, Problem
 from ..core.plan import Part
 from ..serving.config import ModelServerConfig
-from ..serving.model_server import Track, assemble
+from ..serving.model_server import assemble
 from ..serving.site import Site
+from ..serving.track import Track
 from .variant import Variant
 
 LABEL = "version"

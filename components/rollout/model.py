@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..addons.adapter import PodMetric
 from ..core.config import Config, defaults
 from ..core.plan import Part
-from ..monitoring.scrape import ScrapeTarget
 from ..serving.config import ModelServerConfig
-from ..serving.leader_worker_set import LEADER
 from ..serving.model_server import model_server
 from ..serving.site import Site
 from .blue_green import COLORS, BlueGreenRollout, blue_green
@@ -79,28 +75,3 @@ def versions(config: ModelConfig) -> list[ModelServerConfig]:
             return [config, config.rollout.experimental.applied_to(config, EXPERIMENTAL)]
         case RollingRollout():
             return [config]
-
-
-def scaling_metrics(config: ModelConfig) -> Iterator[PodMetric]:
-    """The metrics that the model's autoscalers read, for the adapter that serves them."""
-    for version in versions(config):
-        scaling = version.autoscaling
-        if scaling is None:
-            continue
-        launch = version.engine.launch(version.model, version.revision, version.gpus or 0)
-        wanted = [*scaling.pod_metrics, *([launch.queue_metric] if scaling.queue_depth is not None else [])]
-        for metric in wanted:
-            kind = launch.metrics.get(metric)
-            if kind in ("gauge", "counter"):
-                yield PodMetric(metric, cast("Literal['gauge', 'counter']", kind))
-
-
-def scrape_targets(name: str, config: ModelConfig) -> Iterator[ScrapeTarget]:
-    """The model's pods for a Prometheus that is told its targets, a job an engine as the source document has it."""
-    launches = [
-        version.engine.launch(version.model, version.revision, version.gpus or 0) for version in versions(config)
-    ]
-    paths = sorted({launch.metrics_path for launch in launches if launch.metrics_path})
-    if paths:
-        labels = {"app": name, **(LEADER if config.nodes > 1 else {})}
-        yield ScrapeTarget(launches[0].container, config.namespace, labels, "http", paths[0])

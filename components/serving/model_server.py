@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.demand import Demand
-from ..core.errors import ConfigError, MisfitError, Path, Problem, moved
+from ..core.errors import ConfigError, MisfitError, Problem
 from ..core.manifest import metadata, object_item, without_none
-from ..core.names import physical_name
 from ..core.plan import Item, Part
 from ..engines.engine import Launch
 from ..monitoring.scrape import scrape_item, scraper_namespace
@@ -21,69 +18,17 @@ from ..weights.cache import Claim, ExistingClaim, claim_items
 from ..weights.download import Download, surroundings
 from ..weights.hub_token import TokenParts, token_parts
 from .config import ModelServerConfig
-from .leader_worker_set import LEADER, group_name, leader_worker_set, refuse_too_few_places
+from .leader_worker_set import LEADER, leader_worker_set, refuse_too_few_places
 from .network_policy import network_policy_item
-from .pod import gpus_of, pod_template
+from .pod import PORT, gpus_of, pod_template
 from .site import Site
 from .start import started
+from .track import Track
 
 SERVER_KINDS = frozenset({"ModelServer", "Canary", "AbTest", "BlueGreen"})
 """What a model server can be; its Service, cache and account stay when its rollout changes from one to another."""
 NODE_SECONDS = 900
 """Seconds a new GPU node may take: creation, drivers, a large image."""
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """One Deployment of a model server; a plain server has one, a rollout two.
-
-    Attributes:
-        config: settings of this track.
-        name: what tells it from its siblings, such as `blue` or `canary`; empty when it is alone.
-        label: the label key that carries the name; never a version, which would replace the Deployment.
-        standby: whether no traffic is meant for it, so that `pulumi up` does not wait for it.
-        path: where the settings stand that are its own.
-        own: names of these settings.
-    """
-
-    config: ModelServerConfig
-    name: str = ""
-    label: str = ""
-    standby: bool = False
-    path: Path = ()
-    own: frozenset[str] = frozenset()
-
-    @property
-    def grouped(self) -> bool:
-        """Whether a replica is a group of pods on several nodes."""
-        return self.config.nodes > 1
-
-    @property
-    def pods(self) -> str:
-        """The role of what makes its pods."""
-        return self.role("leader-worker-set" if self.grouped else "deployment")
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """What selects its pods besides `app`."""
-        return {self.label: self.name} if self.name else {}
-
-    @contextmanager
-    def blamed(self) -> Iterator[None]:
-        """Name its own settings where they stand, in whatever is raised."""
-        try:
-            yield
-        except ConfigError as error:
-            raise moved(error, self.path, self.own) from None
-
-    def role(self, noun: str) -> str:
-        """The role of one of its items."""
-        return f"{self.name}-{noun}" if self.name else noun
-
-    def deployment(self, server: str) -> str:
-        """The name of its Deployment, or LeaderWorkerSet."""
-        name = physical_name(server, self.name) if self.name else server
-        return group_name(name) if self.grouped else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +61,12 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
     Service without ready pods (seen on a real engine: without that order it had none for 0.27 s).
     """
     base = tracks[0].config
-    groups = sum(_most_replicas(track.config) + (track.config.update.max_surge or 0) for track in tracks)
+    groups = sum(track.most + (track.config.update.max_surge or 0) for track in tracks)
     refuse_too_few_places(base, groups, site)
     if base.usage:
         base.usage.refuse_beyond(
-            sum(_fewest_replicas(track.config) for track in tracks),
-            sum(_most_replicas(track.config) for track in tracks),
+            sum(track.fewest for track in tracks),
+            sum(track.most for track in tracks),
         )
     starts: dict[str, tuple[Launch, ...]] = {}
     for track in tracks:
@@ -136,7 +81,7 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
             with track.blamed():
                 items += _track_items(name, track, starts[track.pods], shared, site, after=shared.roles)
             active.append(track.pods)
-    timeout = max(_timeout_seconds(track.config, launch) for track, launch in runs)
+    timeout = max(_timeout_seconds(track, launch) for track, launch in runs)
     selected = {**selector, **LEADER} if base.nodes > 1 else selector
     items.append(
         service_item(name, base.namespace, base.service, selected, after=tuple(active), timeout_seconds=timeout)
@@ -161,16 +106,8 @@ def assemble(kind: str, name: str, tracks: list[Track], selector: Mapping[str, s
         site.after,
         site.path,
         siblings=tuple(sorted(SERVER_KINDS - {kind})),
-        demands={track.pods: _demand(track.config, launch.demand) for track, launch in runs if launch.demand},
+        tracks=tuple(track.facts(name, launch, site) for track, launch in runs),
     )
-
-
-def _fewest_replicas(config: ModelServerConfig) -> int:
-    return config.autoscaling.min if config.autoscaling else config.replicas
-
-
-def _most_replicas(config: ModelServerConfig) -> int:
-    return config.autoscaling.max if config.autoscaling else config.replicas
 
 
 def _shared(name: str, config: ModelServerConfig, runs: list[tuple[Track, Launch]], site: Site) -> _CommonItems:
@@ -209,7 +146,7 @@ def _shared(name: str, config: ModelServerConfig, runs: list[tuple[Track, Launch
             name=name,
             namespace=namespace,
             selector={"app": name, **(LEADER if config.nodes > 1 else {})},
-            port="http",
+            port=PORT,
             path=min(paths),
         )
         items += [item] if item else []
@@ -250,13 +187,6 @@ def _downloads(
     return [*around, *jobs.values()]
 
 
-def _demand(config: ModelServerConfig, demand: Demand) -> Demand:
-    """What the engine asks of GPU memory, with the shape of the model where the configuration gives it."""
-    if config.architecture is None:
-        return demand
-    return replace(demand, architecture=config.architecture.model(config.model))
-
-
 def _track_items(
     name: str, track: Track, group: tuple[Launch, ...], shared: _CommonItems, site: Site, *, after: tuple[str, ...]
 ) -> list[Item]:
@@ -265,7 +195,7 @@ def _track_items(
     role, budget = track.pods, track.role("disruption-budget")
     items = [
         object_item(budget, name, _disruption_budget(name, track), after=after),
-        object_item(role, name, deployment, after=after, timeout_seconds=_timeout_seconds(config, launch)),
+        object_item(role, name, deployment, after=after, timeout_seconds=_timeout_seconds(track, launch)),
     ]
     if config.autoscaling:
         try:
@@ -345,9 +275,9 @@ def _start_seconds(config: ModelServerConfig, launch: Launch) -> int:
     return config.start_seconds or NODE_SECONDS + launch.probes[0].budget_seconds
 
 
-def _timeout_seconds(config: ModelServerConfig, launch: Launch) -> int:
+def _timeout_seconds(track: Track, launch: Launch) -> int:
     """How long Pulumi waits: pods are replaced one after another, each may need a node and a whole load."""
-    return _start_seconds(config, launch) * _most_replicas(config)
+    return _start_seconds(track.config, launch) * track.most
 
 
 def _service_account(name: str, config: ModelServerConfig) -> Item:

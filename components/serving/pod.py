@@ -22,6 +22,8 @@ _NODE_SHARE = 0.75
 """Share of a node that one replica asks for by default; the rest is for agents the cluster adds to every node."""
 STOP_SECONDS = 15
 """Seconds after the drain for shards to end (huggingface/text-generation-inference launcher/src/main.rs)."""
+PORT = "http"
+"""Name of the container port that answers requests, and Prometheus."""
 _SHARED_MEMORY = Shared(name="shm", mountPath="/dev/shm")  # noqa: S108 - a path inside the container
 
 
@@ -188,7 +190,7 @@ def _container(
         command=list(launch.command) or None,
         args=list(launch.args) or None,
         workingDir=launch.working_dir or None,
-        ports=[{"name": "http", "containerPort": launch.port, "protocol": "TCP"}],
+        ports=[{"name": PORT, "containerPort": launch.port, "protocol": "TCP"}],
         env=env,
         resources=_resources(config, launch, nodes),
         securityContext=_container_security(read_only_root=security.read_only_root),

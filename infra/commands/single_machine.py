@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from components.core.errors import ConfigError, did_you_mean
-from components.core.plan import GPU, Part
+from components.core.plan import Part
 from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.model import ModelConfig, track_labels, versions
 from components.serving.config import ModelServerConfig
@@ -59,7 +59,7 @@ def _container(loaded: Loaded, name: str, vendor: Vendor, track: str | None, pub
         raise UsageError(f'no model "{name}" in {loaded.plan.environment}; {did_you_mean(name, models)}')
     chosen, config = _version(name, models[name], track)
     part = next(part for part in loaded.plan.parts if part.path == ("models", name))
-    gpus = _gpus(part, f"{chosen}-deployment" if chosen else "deployment")
+    gpus = _gpus(part, chosen)
     try:
         if vendor == "amd" and gpus:
             config = _on_amd(config)
@@ -81,13 +81,12 @@ def _version(name: str, config: ModelConfig, track: str | None) -> tuple[str, Mo
     return track, found[track]
 
 
-def _gpus(part: Part, role: str) -> int:
+def _gpus(part: Part, version: str) -> int:
     """GPUs of one replica, as the plan has them."""
-    item = next((item for item in part.items if item.role == role), None)
-    if item is None:
+    facts = next(track for track in part.tracks if track.name == version)
+    if facts.span > 1:
         raise UsageError(f"{part.name} is no single Deployment; Docker serves what runs in one container")
-    containers = item.properties["spec"]["template"]["spec"]["containers"]
-    return int(containers[0]["resources"].get("limits", {}).get(GPU, 0))
+    return facts.gpus
 
 
 def _on_amd(config: ModelServerConfig) -> ModelServerConfig:

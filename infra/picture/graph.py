@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.catalog.accelerators import accelerators
+from components.core.facts import TrackFacts
 from components.core.plan import Part, Plan
-from components.gpu.cluster import KubeconfigConfig
 from components.gpu.compute_class import ComputeClassConfig, Priority
+from components.gpu.kubeconfig import KubeconfigConfig
 from components.gpu.node_pool import GpuNodePoolConfig
 from components.traffic.backends.registry import RouteConfig
 from components.traffic.route import RouteRule
 
 from ..plan.environment import Environment
-from ..plan.overview import TrackSummary, gpu_ranges, how_bought, models, tracks
+from ..plan.overview import gpu_ranges, how_bought, models
 from ..terminal.words import span
 
 Column = Literal["routes", "models", "pools"]
@@ -97,7 +98,7 @@ def picture(environment: Environment, plan: Plan) -> Picture:
         for name, route in environment.traffic.items():
             if route.model == part.name:
                 boxes.append(_route(name, route))
-                edges += _route_edges(name, route, tracks(part))
+                edges += _route_edges(name, route, part.tracks)
         if part.name not in routed:
             boxes.append(_service(environment, part))
             edges += _service_edges(part)
@@ -159,7 +160,7 @@ def _header(exact: str | None, prefix: str | None, regex: str | None) -> str:
     return f"= {prefix}…" if prefix is not None else f"~ {regex}"
 
 
-def _route_edges(name: str, route: RouteConfig, found: tuple[TrackSummary, ...]) -> Iterator[Edge]:
+def _route_edges(name: str, route: RouteConfig, found: tuple[TrackFacts, ...]) -> Iterator[Edge]:
     for number, rule in enumerate(route.rules):
         for subset, weight in rule.to.items():
             track = route.subsets.get(subset, subset)
@@ -177,10 +178,10 @@ def _service(environment: Environment, part: Part) -> Box:
 
 
 def _service_edges(part: Part) -> Iterator[Edge]:
-    active = [track for track in tracks(part) if not track.standby]
-    total = sum(track.min for track in active)
+    active = [track for track in part.tracks if not track.standby]
+    total = sum(track.fewest for track in active)
     for track in active:
-        share = f"{round(100 * track.min / total)} % of pods" if len(active) > 1 else ""
+        share = f"{round(100 * track.fewest / total)} % of pods" if len(active) > 1 else ""
         yield Edge(f"service/{part.name}", _track_key(part.name, track.name), share)
 
 
@@ -188,7 +189,7 @@ def _model(environment: Environment, part: Part) -> Box:
     config = environment.models[part.name]
     rows = tuple(
         Row(_track_key(part.name, track.name), _track_text(track), _track_detail(track), track.standby)
-        for track in tracks(part)
+        for track in part.tracks
     )
     return Box(f"model/{part.name}", "models", part.name, config.model, config.namespace, rows)
 
@@ -197,13 +198,13 @@ def _track_key(model: str, track: str) -> str:
     return f"track/{model}/{track}"
 
 
-def _track_text(track: TrackSummary) -> str:
+def _track_text(track: TrackFacts) -> str:
     name = f"{track.name} (standby)" if track.standby else track.name
     return f"{name}: {track.server}" if name else track.server
 
 
-def _track_detail(track: TrackSummary) -> str:
-    pods = "1 pod" if track.max == 1 else f"{span(track.min, track.max)} pods"
+def _track_detail(track: TrackFacts) -> str:
+    pods = "1 pod" if track.most == 1 else f"{span(track.fewest, track.most)} pods"
     return f"{pods} × {track.gpus} GPU" if track.gpus else pods  # noqa: RUF001 - as print has it
 
 

@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import partial
 
-from components.addons.charts import charts
+from components.addons.adapter import pod_metrics
+from components.addons.charts import chart_keys, charts
 from components.core.plan import Limits, NodeShape, Part, Plan
-from components.gpu.cluster import SYSTEM_POOL, GkeClusterConfig, KubeconfigConfig, gke_cluster
+from components.gpu.cluster import SYSTEM_POOL, GkeClusterConfig, gke_cluster
 from components.gpu.compute_class import class_pools, compute_class
+from components.gpu.kubeconfig import KubeconfigConfig
 from components.gpu.node_pool import GpuNodePoolConfig, node_pool
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
@@ -20,8 +22,9 @@ from components.monitoring.scrape import (
     OperatorPrometheus,
     StandalonePrometheus,
     prometheus_url,
+    scrape_targets,
 )
-from components.rollout.model import ModelConfig, model, scaling_metrics, scrape_targets, track_labels
+from components.rollout.model import ModelConfig, model, track_labels
 from components.serving.pod import gpus_of
 from components.serving.site import Site
 from components.tenancy.namespace import NamespaceConfig, namespace
@@ -64,8 +67,8 @@ class _Assembly:
     def __init__(self, environment: Environment, found: Collector) -> None:
         self.environment = environment
         self.found = found
-        self.zones: tuple[str, ...] = getattr(environment.cluster, "zones", ())
-        self.location = getattr(environment.cluster, "location", "")
+        self.zones = environment.cluster.zones
+        self.location = environment.cluster.location
         self.nodes: dict[str, NodeShape] = {}
 
     def plan(self, name: str) -> Plan:
@@ -76,16 +79,17 @@ class _Assembly:
         self.base = tuple(part.key for part in made)
         pools = self._pools()
         classes = self._classes(pools)
-        helm = self._charts()
-        self.chart_keys = {part.path[-1]: part.key for part in helm}
         priorities = self._priority_classes()
-        monitoring = self._monitoring()
+        self.chart_keys = chart_keys(environment.addons)
         self.ready = {part.key for part in (*pools, *classes, *priorities)}
         models = [
             part
             for key, config in environment.models.items()
             if (part := self.found.attempt(("models", key), partial(self._model, key, config)))
         ]
+        # Models come after charts and collectors, which are told what the models' builders know.
+        helm = self._charts(models)
+        monitoring = self._monitoring(models)
         namespaces = self._namespaces([*monitoring, *models])
         routes = self._routes({part.name: part for part in models})
         parts = [*made, *namespaces, *priorities, *pools, *classes, *helm, *monitoring]
@@ -117,7 +121,6 @@ class _Assembly:
 
     def _pools(self) -> list[Part]:
         parts = []
-        project = getattr(self.environment.cluster, "project", None)
         for name, config in self.environment.node_pools.items():
             path = ("node_pools", name)
             shape = self.found.attempt(
@@ -142,8 +145,8 @@ class _Assembly:
                 node_pool,
                 name,
                 config,
-                cluster=self.environment.cluster.name,  # type: ignore[union-attr]  # on_gke says it has one
-                project=project,
+                cluster=self.environment.cluster.name,
+                project=self.environment.cluster.project,
                 location=self.location,
                 cluster_zones=self.zones,
                 after=self.base,
@@ -180,29 +183,23 @@ class _Assembly:
             parts += [part] if part else []
         return parts
 
-    def _charts(self) -> list[Part]:
-        adapter = self.environment.addons.metrics_adapter
-        ours = adapter is not None and adapter.kind == "prometheus-adapter" and adapter.state == "install"
-        scaled = self.environment.models.values() if ours else ()
-        metrics = {metric for config in scaled for metric in scaling_metrics(config)}
+    def _charts(self, models: list[Part]) -> list[Part]:
         build = partial(
             charts,
             self.environment.addons,
             prometheus_url=prometheus_url(self.environment.prometheus),
-            pod_metrics=metrics,
+            pod_metrics=pod_metrics(track for part in models for track in part.tracks),
             after=self.base,
             path=("addons",),
         )
         return self.found.attempt((), build) or []
 
-    def _monitoring(self) -> list[Part]:
+    def _monitoring(self, models: list[Part]) -> list[Part]:
         """Our own collectors; namespaces come before them, which `_namespaces` makes."""
         config = self.environment.prometheus
         parts: list[Part | None] = []
         if isinstance(config, StandalonePrometheus):
-            targets = [
-                target for name, entry in self.environment.models.items() for target in scrape_targets(name, entry)
-            ]
+            targets = [target for part in models for target in scrape_targets(part.tracks)]
             if self.environment.dcgm == "daemonset":
                 targets.append(dcgm_target(DCGM_NAMESPACE))
             watched = {config.namespace, *(target.namespace for target in targets)}
@@ -315,7 +312,7 @@ class _Assembly:
         if routes:
             exports["routes"] = {part.name: list(part.outputs["hosts"]) for part in routes}
         if self.environment.on_gke:
-            exports["cluster"] = self.environment.cluster.name  # type: ignore[union-attr]  # on_gke says it has one
+            exports["cluster"] = self.environment.cluster.name
         return exports
 
 

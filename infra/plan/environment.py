@@ -130,7 +130,7 @@ class Environment(Config):
     @property
     def dcgm(self) -> DcgmSource:
         """Whose DCGM exporter reports GPUs, the default resolved."""
-        return self.observability.dcgm or ("managed" if getattr(self.cluster, "managed_dcgm", False) else "none")
+        return self.observability.dcgm or ("managed" if self.cluster.managed_dcgm else "none")
 
 
 def secret_keys(environment: Environment) -> Iterator[tuple[Path, str]]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from components.catalog.accelerators import accelerators
-from components.core.manifest import pod_templates
-from components.core.plan import GPU, Part, Plan
+from components.core.plan import Part, Plan
 from components.gpu.compute_class import class_pools
 from components.gpu.node_pool import GpuNodePoolConfig
 
@@ -16,29 +14,6 @@ from ..terminal.words import span
 from .environment import Environment
 
 _BOUGHT = {"on-demand": "", "spot": "Spot", "flex-start": "flex-start", "reservation": "reserved"}
-_SERVERS = {"Deployment": "deployment", "LeaderWorkerSet": "leader-worker-set"}
-"""What makes the pods of a model, and how the roles of such items end."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrackSummary:
-    """One Deployment of a model, or LeaderWorkerSet.
-
-    Attributes:
-        name: `blue` or `canary`; empty when the model has one Deployment only.
-        server: what runs and its version, `tgi 3.3.6`.
-        gpus: GPUs of one replica, on all its nodes.
-        min: fewest replicas.
-        max: most replicas.
-        standby: whether the Service leads past it.
-    """
-
-    name: str
-    server: str
-    gpus: int
-    min: int
-    max: int
-    standby: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +48,6 @@ def how_bought(provisioning: str) -> str:
     return _BOUGHT[provisioning]
 
 
-def tracks(part: Part) -> tuple[TrackSummary, ...]:
-    """The Deployments and LeaderWorkerSets of a model, in the plan's order."""
-    ranges = {
-        item.properties["spec"]["scaleTargetRef"]["name"]: item.properties["spec"]
-        for item in part.items
-        if item.kind == "HorizontalPodAutoscaler"
-    }
-    service: Mapping[str, str] = next(
-        (item.properties["spec"]["selector"] for item in part.items if item.kind == "Service"), {}
-    )
-    return tuple(
-        _track(item.role, item.properties, ranges.get(item.object_name), service)
-        for item in part.items
-        if item.kind in _SERVERS
-    )
-
-
 def gpu_ranges(environment: Environment, plan: Plan) -> tuple[Gpus, ...]:
     """How many GPUs of each kind the environment has at least and at most.
 
@@ -114,8 +72,8 @@ def _add_demand(found: dict[tuple[str, str], tuple[int, int | None]], environmen
         return
     ways = {pool.provisioning for pool in unbounded}
     names = dict.fromkeys(pool.accelerator for pool in unbounded if pool.accelerator)
-    most = sum(track.gpus * track.max for track in tracks(part))
-    least = sum(track.gpus * track.min for track in tracks(part))
+    most = sum(track.gpus * track.most for track in part.tracks)
+    least = sum(track.gpus * track.fewest for track in part.tracks)
     # Nodes of a sized pool may serve the same pods, so that none of the others need be there.
     least = least if len(unbounded) == len(pools) and len(names) == 1 else 0
     bought = ways.pop() if len(ways) == 1 else "compute class"
@@ -139,38 +97,11 @@ def _add(
     found[key] = (before_least + least, None if unbounded else (before_most or 0) + (most or 0))
 
 
-def _track(
-    role: str, manifest: Mapping[str, Any], scaled: Mapping[str, Any] | None, service: Mapping[str, str]
-) -> TrackSummary:
-    spec = manifest["spec"]
-    _, pod = next(pod_templates(manifest["kind"], spec))
-    size = spec.get("leaderWorkerTemplate", {}).get("size", 1)
-    fixed = spec.get("replicas", 1)
-    least, most = (scaled["minReplicas"], scaled["maxReplicas"]) if scaled else (fixed, fixed)
-    container = pod["spec"]["containers"][0]
-    labels = pod["metadata"]["labels"]
-    return TrackSummary(
-        name=track_name(role),
-        server=f"{container['name']} {image_version(container['image'])}".rstrip(),
-        gpus=size * int(container.get("resources", {}).get("limits", {}).get(GPU, 0)),
-        min=least,
-        max=most,
-        standby=any(labels.get(key) != value for key, value in service.items()),
-    )
-
-
 def track_name(role: str) -> str:
     """`blue` for the role `blue-deployment`; empty for what is alone."""
-    for noun in _SERVERS.values():
+    for noun in ("deployment", "leader-worker-set"):
         role = role.removesuffix(noun)
     return role.removesuffix("-")
-
-
-def image_version(image: str) -> str:
-    """The tag of an image, or the beginning of its digest; empty when it has neither."""
-    name, _, digest = image.partition("@")
-    tag = name.rpartition("/")[2].partition(":")[2]
-    return tag or digest[:19]
 
 
 def models(plan: Plan) -> Iterator[Part]:

@@ -6,11 +6,12 @@ from collections.abc import Collection
 
 from components.addons.addons import needs
 from components.core.errors import Path, did_you_mean
-from components.gpu.cluster import SYSTEM_POOL
+from components.gpu.cluster import SYSTEM_POOL, GkeClusterConfig
 from components.monitoring.scrape import ManagedPrometheus, OperatorPrometheus
 from components.rollout.model import ModelConfig, track_labels
 from components.tenancy.priority_class import GIVEN
 from components.traffic.backends.registry import RouteConfig
+from components.weights.cache import Claim, ReplicaDisk
 from components.weights.hub_token import ExternalSecret, SecretManager
 
 from .collector import Collector
@@ -47,7 +48,7 @@ def check_references(environment: Environment, secrets: Collection[str], found: 
             f'got "stackdriver", which reads what Google\'s managed Prometheus collects, and that is not used; {fix}'
         )
         found.add(("addons", "metrics_adapter", "kind"), message)
-    if environment.observability.dcgm == "daemonset" and getattr(environment.cluster, "managed_dcgm", False):
+    if environment.observability.dcgm == "daemonset" and environment.cluster.managed_dcgm:
         fix = "set cluster.managed_dcgm: false, or dcgm: managed"
         found.add(("observability", "dcgm"), f'got "daemonset", but GKE runs its own exporter here; {fix}')
     if environment.observability.dcgm == "managed" and not environment.on_gke:
@@ -107,15 +108,15 @@ def _model(environment: Environment, model: ModelConfig, path: Path, found: Coll
 def _cache(environment: Environment, model: ModelConfig, path: Path, found: Collector) -> None:
     """What a cache asks of the cluster."""
     cluster, cache = environment.cluster, model.cache
-    ours = cluster.kind == "gke" and not environment.autopilot
-    storage = getattr(cache, "storage_class", None) or ""
-    if ours and storage.endswith("-rwx") and not getattr(cluster, "filestore", False):
+    ours = cluster if isinstance(cluster, GkeClusterConfig) and not cluster.autopilot else None
+    storage = (cache.storage_class or "") if isinstance(cache, Claim | ReplicaDisk) else ""
+    if ours and storage.endswith("-rwx") and not ours.filestore:
         message = f'"{storage}" is a class of Filestore, whose driver this cluster has not; set cluster.filestore: true'
         found.add((*path, "storage_class"), message)
     if cache.kind in ("gcs-fuse", "hyperdisk-ml") and not environment.on_gke:
         fix = "use a claim, an image-volume, or one of the disks"
         found.add((*path, "kind"), f'got "{cache.kind}", whose driver only GKE runs, which this cluster is not; {fix}')
-    if cache.kind == "gcs-fuse" and ours and not getattr(cluster, "gcs_fuse", True):
+    if cache.kind == "gcs-fuse" and ours and not ours.gcs_fuse:
         found.add((*path, "kind"), 'got "gcs-fuse", whose driver is off; drop cluster.gcs_fuse: false')
 
 

@@ -12,7 +12,7 @@ from components.proofs.loading import estimate
 from components.proofs.memory import Judged, judged
 from components.reading.index import Index
 
-from ..plan.overview import gpu_name, track_name
+from ..plan.overview import gpu_name
 
 if TYPE_CHECKING:
     from components.serving.cold_start import ColdStart
@@ -49,7 +49,7 @@ def footprints(index: Index) -> list[Footprint]:
         memory.setdefault(id(one.pod.item), []).append(one)
     return [
         Footprint(
-            f"{dotted(pod.part.path)}{f'/{track}' if (track := track_name(pod.item.role)) else ''}",
+            f"{dotted(pod.part.path)}{f'/{pod.facts.name}' if pod.facts and pod.facts.name else ''}",
             tuple(memory.get(id(pod.item), ())),
             estimate(index, pod),
         )

@@ -15,8 +15,8 @@ import pytest
 
 from components.addons.addons import AddonsConfig
 from components.catalog.charts import crds_of
-from components.gpu.cluster import GkeExistingConfig, KubeconfigConfig
-from components.gpu.kubeconfig import gke_kubeconfig
+from components.gpu.cluster import GkeExistingConfig
+from components.gpu.kubeconfig import KubeconfigConfig, gke_kubeconfig
 from infra import preflight
 from infra.plan.environment import Environment, ObservabilityConfig
 from tests.contract.program import STACKS, recorder_for, up

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from components.core.providers import is_object
-from components.gpu.cluster import KubeconfigConfig
+from components.gpu.kubeconfig import KubeconfigConfig
 
 from ...plan.environment import Environment
 from ...plan.environments import UsageError

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ...plan.overview import image_version
+from components.core.facts import image_version
+
 from ...terminal.words import listed
 from ..compare import PROTECT, Difference
 from ..pair import Pair

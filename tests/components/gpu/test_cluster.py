@@ -13,11 +13,11 @@ from components.gpu.cluster import (
     ClusterConfig,
     GkeClusterConfig,
     GkeExistingConfig,
-    KubeconfigConfig,
     MaintenanceWindow,
     cluster_identifier,
     gke_cluster,
 )
+from components.gpu.kubeconfig import KubeconfigConfig
 
 PROD: dict[str, Any] = {"name": "prod", "project": "my-project", "location": "us-central1"}
 

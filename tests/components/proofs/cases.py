@@ -151,8 +151,9 @@ SHAPE = ArchitectureConfig(
 def asking(*, on: tuple[str, ...] = ("l4",), **demand: Any) -> Plan:
     """The sound plan whose `llama` asks for GPU memory like this."""
     settings = {"engine": "vllm", "version": "0.24.0", "model": "Qwen/Qwen3-8B", "request_tokens": 8192}
-    asked = {"deployment": Demand(**{**settings, **demand})}
-    return exchanged(sound(), "ModelServer/llama", replace(serving("llama", on), demands=asked))
+    part = serving("llama", on)
+    asked = tuple(replace(track, demand=Demand(**{**settings, **demand})) for track in part.tracks)
+    return exchanged(sound(), "ModelServer/llama", replace(part, tracks=asked))
 
 
 def _on_ceph() -> Plan:

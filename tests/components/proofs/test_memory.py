@@ -105,7 +105,7 @@ def test_a_deployment_without_a_demand_is_not_judged() -> None:
     plan = asking()
     part = next(part for part in plan.parts if part.key == "ModelServer/llama")
     assert len(of_llama(plan)) == 1
-    assert of_llama(exchanged(plan, part.key, replace(part, demands={}))) == []
+    assert of_llama(exchanged(plan, part.key, replace(part, tracks=()))) == []
 
 
 def test_of_a_shared_gpu_an_engine_may_take_its_fraction_of_the_whole() -> None:

@@ -14,11 +14,11 @@ from components.engines.vllm.config import VllmEngine
 from components.gpu.node_pool import GpuNodePoolConfig, Nodes
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
-from components.monitoring.scrape import ManagedPrometheus
+from components.monitoring.scrape import ManagedPrometheus, scrape_targets
 from components.reading.workload import workloads
 from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.canary import CanaryRollout
-from components.rollout.model import ModelConfig, model, scrape_targets
+from components.rollout.model import ModelConfig, model
 from components.rollout.variant import Variant
 from components.scaling.autoscaler import AutoscalingConfig
 from components.serving.site import Site
@@ -113,8 +113,7 @@ def test_the_service_and_prometheus_read_leaders_only(pairs: Site) -> None:
     assert manifest(part, "Service")["spec"]["selector"] == {"app": "chat", **LEADER}
     assert part.outputs["selector"] == {"app": "chat", **LEADER}
     assert manifest(part, "PodMonitoring")["spec"]["selector"]["matchLabels"] == {"app": "chat", **LEADER}
-    config = ModelConfig(model="org/model", engine=VllmEngine(kind="vllm"), gpus=2, nodes=2)
-    assert [target.selector for target in scrape_targets("chat", config)] == [{"app": "chat", **LEADER}]
+    assert [target.selector for target in scrape_targets(part.tracks)] == [{"app": "chat", **LEADER}]
 
 
 def test_the_pods_of_a_model_may_talk_to_each_other_on_any_port(pairs: Site) -> None:

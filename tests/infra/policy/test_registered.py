@@ -51,11 +51,11 @@ class _Watched:
 
         class WatchedPart(Part):
             def __getattribute__(self, name: str) -> Any:
-                watch.asked |= name == "demands"
+                watch.asked |= name == "tracks"
                 return super().__getattribute__(name)
 
         parts = tuple(
-            WatchedPart(one.kind, one.name, one.items, one.outputs, one.after, one.path, one.siblings, one.demands)
+            WatchedPart(one.kind, one.name, one.items, one.outputs, one.after, one.path, one.siblings, one.tracks)
             for one in plan.parts
         )
         self.index = Index(WatchedPlan(plan.environment, parts, nodes=plan.nodes, nodes_complete=plan.nodes_complete))

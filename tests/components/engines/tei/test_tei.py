@@ -152,11 +152,11 @@ def test_a_pool_without_gpus_gets_the_image_for_cpus_and_a_pool_with_them_one_gp
     (container,) = deployment(on_cpu).properties["spec"]["template"]["spec"]["containers"]
     assert ":cpu-" in container["image"]
     assert GPU not in container["resources"]["limits"]
-    assert on_cpu.demands == {}
+    assert [track.demand for track in on_cpu.tracks] == [None]
     (container,) = deployment(on_gpu).properties["spec"]["template"]["spec"]["containers"]
     assert ":cuda-" in container["image"]
     assert container["resources"]["limits"][GPU] == 1
-    assert on_gpu.demands["deployment"].engine == "tei"
+    assert [track.demand.engine for track in on_gpu.tracks if track.demand] == ["tei"]
 
 
 @pytest.mark.parametrize(
