@@ -14,7 +14,7 @@ from ..catalog import metrics
 from ..catalog.engine_flags import Equivalent, conversion_of, equivalents, name_of, word_on
 from ..catalog.engine_routes import routes_of
 from ..core.config import Config
-from ..core.errors import ConfigError, MisfitError, did_you_mean
+from ..core.errors import ConfigError, MisfitError, did_you_mean, dotted
 from ..engines.engine import Launch
 from ..engines.registry import EngineConfig
 from .config import ModelServerConfig
@@ -230,9 +230,10 @@ def _follows(config: ModelServerConfig, to: str, old: Launch, new: Launch) -> It
     for route, form in ours.items():
         if theirs.get(route) != form:
             yield f"clients of {route}", f"{form}'s form", f"{_form_at(theirs, route)}; move them to {shared} first"
-    scaling = config.autoscaling
-    if scaling and scaling.queue_depth is not None:
-        yield "autoscaling: queue_depth reads", old.queue_metric, new.queue_metric or "nothing; choose another signal"
+    for signal in config.autoscaling.signals if config.autoscaling else ():
+        if signal.role is not None:
+            what = f"autoscaling: {dotted(signal.at)} reads"
+            yield what, old.queue_metric, new.queue_metric or "nothing; choose another signal"
     for before, after in renamed_metrics(config, to).items():
         yield "autoscaling: pod_metrics reads", before, after or "nothing like it; choose another signal"
     if config.security.model_fields_set:
@@ -249,7 +250,7 @@ def renamed_metrics(config: ModelServerConfig, to: str) -> dict[str, str]:
     """The old engine's metrics that autoscaling names, each with the new one's; empty where it has none."""
     of = config.engine.kind
     roles = {metric.name: metric.role for metric in metrics.metrics_of(of)}
-    named = config.autoscaling.pod_metrics if config.autoscaling else {}
+    named = [signal.metric for signal in config.autoscaling.signals] if config.autoscaling else []
     return {name: metrics.role(to, role) if (role := roles[name]) else "" for name in named if name in roles}
 
 

@@ -24,7 +24,7 @@ from components.monitoring.scrape import (
     prometheus_url,
     scrape_targets,
 )
-from components.rollout.model import ModelConfig, model, track_labels
+from components.rollout.model import ModelConfig, model, scalers, track_labels
 from components.serving.pod import gpus_of
 from components.serving.site import Site
 from components.tenancy.namespace import NamespaceConfig, namespace
@@ -238,6 +238,8 @@ class _Assembly:
             after.append(self.chart_keys["external_secrets"])
         if config.nodes > 1 and "leader_worker_set" in self.chart_keys:
             after.append(self.chart_keys["leader_worker_set"])
+        needed = (addon for _, scaler in scalers(config) for addon in scaler.NEEDS)
+        after += [self.chart_keys[addon] for addon in dict.fromkeys(needed) if addon in self.chart_keys]
         prometheus_config = self.environment.prometheus
         site = Site(
             nodes=nodes,

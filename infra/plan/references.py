@@ -8,7 +8,7 @@ from components.addons.addons import needs
 from components.core.errors import Path, did_you_mean
 from components.gpu.cluster import SYSTEM_POOL, GkeClusterConfig
 from components.monitoring.scrape import ManagedPrometheus, OperatorPrometheus
-from components.rollout.model import ModelConfig, track_labels
+from components.rollout.model import ModelConfig, scalers, track_labels
 from components.tenancy.priority_class import GIVEN
 from components.traffic.backends.registry import RouteConfig
 from components.weights.cache import Claim, ReplicaDisk
@@ -94,6 +94,9 @@ def _model(environment: Environment, model: ModelConfig, path: Path, found: Coll
     if model.priority_class and model.priority_class not in (*declared, *GIVEN):
         fix = did_you_mean(model.priority_class, [*declared, *GIVEN])
         found.add((*path, "priority_class"), f'"{model.priority_class}" is not in priority_classes; {fix}')
+    for at, scaler in scalers(model):
+        for addon in scaler.NEEDS:
+            _need(environment, addon, f"autoscaling of kind {scaler.kind}", (*path, *at), found)
     if model.autoscaling and "replicas" in model.model_fields_set:
         found.add((*path, "replicas"), "is not used where autoscaling is set, which says min and max; drop one of them")
     _cache(environment, model, (*path, "cache"), found)
