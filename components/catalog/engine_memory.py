@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from .table import rows
+from .table import engine_rows, rows
 
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 Version = tuple[int, ...]
+ANY = "any"
+"""Stands for every engine: what a GPU's driver and libraries take whoever calls them."""
 NEWEST: Version = (9999,)
 """Stands for a version that nobody gave: the newest one's behaviour is assumed."""
 
@@ -29,24 +31,25 @@ def release(engine: str, text: str) -> str:
     if found is None:
         return text
     month = f"{_MONTHS.index(found[1]) // 3 + 1:02}" if (found[1] or "?") in _MONTHS else "03"
-    known = [
-        row["version"]
-        for row in rows("engine_releases")
-        if row["engine"] == engine and row["date"] <= f"{found[2]}-{month}-31"
-    ]
+    known = [row["version"] for row in engine_rows(engine, "releases") if row["date"] <= f"{found[2]}-{month}-31"]
     return known[-1] if known else text
 
 
 @cache
 def fact(engine: str, name: str, version: Version = NEWEST) -> float:
-    """A number of the table as it was at a version.
+    """A number of an engine's table as it was at a version.
+
+    Args:
+        engine: the engine's `kind`; `any` for what is true whatever the engine.
+        name: what it is called there.
+        version: the engine's version. Omitted: the newest.
 
     Raises:
         KeyError: when the table has none.
     """
     best: tuple[Version, float] | None = None
-    for row in rows("engine_memory"):
-        if (row["engine"], row["fact"]) == (engine, name):
+    for row in rows("engine_memory") if engine == ANY else engine_rows(engine, "memory"):
+        if row["fact"] == name:
             since = _numbers(row["since"])
             if since <= version and (best is None or since >= best[0]):
                 best = (since, float(row["value"]))

@@ -1,4 +1,4 @@
-"""How long the steps of a cold start take: rates of storage, sizes of images, what nodes and engines need.
+"""How long the steps of a cold start take: rates of storage, what nodes and engines need.
 
 Every figure is a band of what was published, for machines and disks of every size; what nobody published is unknown.
 """
@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
-from .table import rows
-
-_GB = 10**9
+from .table import engine_rows, rows
 
 
 class SpeedRange(NamedTuple):
@@ -33,15 +31,9 @@ def rates() -> Mapping[str, SpeedRange]:
 @cache
 def step_seconds(step: str, engine: str = "") -> SpeedRange:
     """Seconds of a step: `node`, or the `warm-up` of an engine."""
-    found = (row for row in rows("start_steps") if row["step"] == step and row["engine"] == engine)
+    table = engine_rows(engine, "start_steps") if engine else rows("start_steps")
+    found = (row for row in table if row["step"] == step)
     return next((SpeedRange(_number(row["low_seconds"]), _number(row["high_seconds"])) for row in found), UNKNOWN)
-
-
-@cache
-def image_bytes(image: str) -> float | None:
-    """What a node pulls for an image, compressed; `image` is the last part of its name, without tag."""
-    found = (float(row["compressed_gb"]) * _GB for row in rows("image_sizes") if row["image"] == image)
-    return next(found, None)
 
 
 @cache

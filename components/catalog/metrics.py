@@ -8,7 +8,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Literal, cast
 
-from .table import rows
+from .table import engine_rows, rows
 
 MetricKind = Literal["gauge", "counter", "histogram", "summary"]
 Role = Literal["queue", "running", "kv", "ttft", "tpot", "requests"]
@@ -21,7 +21,7 @@ class EngineMetric:
     """One metric of an engine or exporter.
 
     Attributes:
-        engine: who emits it: `tgi`, `vllm`, `sglang`, `tei` or `dcgm`.
+        engine: who emits it: an engine's `kind`, or an exporter, `dcgm`.
         name: as it stands in the exposition, without the suffixes of a histogram's series.
         kind: its Prometheus type.
         role: what it tells; empty for one that no other part of the product asks for by role.
@@ -37,13 +37,13 @@ class EngineMetric:
 
 @cache
 def metrics_of(engine: str) -> tuple[EngineMetric, ...]:
-    """Every metric of an engine, in the table's order; empty for an engine we know nothing of."""
+    """Every metric of an engine or exporter, in its table's order; empty for one we know nothing of."""
+    exported = (row | {"role": ""} for row in rows("exporter_metrics") if row["exporter"] == engine)
     return tuple(
         EngineMetric(
             engine, row["name"], cast("MetricKind", row["kind"]), cast("Role | Literal['']", row["role"]), row["help"]
         )
-        for row in rows("engine_metrics")
-        if row["engine"] == engine
+        for row in engine_rows(engine, "metrics") or exported
     )
 
 
@@ -56,8 +56,8 @@ def emitted(engine: str, release: tuple[int, ...] | None = None) -> Mapping[str,
         release: its release as numbers, `(0, 5, 20)`; without one, the newest we know.
     """
     found = {metric.name: metric.kind for metric in metrics_of(engine)}
-    for row in rows("metrics_since"):
-        if release and row["engine"] == engine and release < tuple(map(int, row["since"].split("."))):
+    for row in engine_rows(engine, "metrics_since"):
+        if release and release < tuple(map(int, row["since"].split("."))):
             del found[row["name"]]
     return MappingProxyType(found)
 

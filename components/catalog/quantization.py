@@ -8,7 +8,7 @@ from functools import cache
 from types import MappingProxyType
 
 from .engine_memory import version_of
-from .table import rows
+from .table import engine_rows
 
 Capability = tuple[int, int]
 """CUDA compute capability, so that `(8, 9) >= (8, 0)`."""
@@ -57,8 +57,7 @@ def methods(engine: str) -> tuple[Method, ...]:
             row["since"],
             row["until"],
         )
-        for row in rows("quantization")
-        if row["engine"] == engine
+        for row in engine_rows(engine, "quantization")
     )
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 from .engine_memory import Version, version_of
-from .table import rows
+from .table import engine_rows
 
 
 class LargestStep(NamedTuple):
@@ -44,7 +44,6 @@ def default_step(engine: str, version: Version, *, gpu: str, gib: float, shards:
 def _eras(engine: str) -> dict[Version, list[dict[str, str]]]:
     """The rows of an engine by the version they begin with; the first that applies decides."""
     found: dict[Version, list[dict[str, str]]] = {}
-    for row in rows("step_defaults"):
-        if row["engine"] == engine:
-            found.setdefault(version_of(row["since"]) if "." in row["since"] else (), []).append(row)
+    for row in engine_rows(engine, "step_defaults"):
+        found.setdefault(version_of(row["since"]) if "." in row["since"] else (), []).append(row)
     return found

@@ -61,6 +61,10 @@ class TrackFacts:
         """What runs and its version, `tgi 3.3.6`."""
         return f"{self.container} {image_version(self.image)}".rstrip()
 
+    def owns(self, role: str) -> bool:
+        """Whether the item of this role in its part is this version's own; the others are for all versions."""
+        return role == self.role or (bool(self.name) and role.startswith(f"{self.name}-"))
+
 
 def image_version(image: str) -> str:
     """The tag of an image, or the beginning of its digest; empty when it has neither."""

@@ -1,20 +1,24 @@
 """The seam between a model server and the engine it runs.
 
 An engine is a config model with a `kind` and a `launch` method. The model server asks it how to start, watch and
-stop one container, and what that container's image tolerates; it knows nothing else about the engine. To add an
-engine, write such a config in its own file and add it to the union in `engines.py`.
+stop one container, and what that container's image tolerates; it knows nothing else about the engine. What others ask
+of an engine as such is in its `EngineKind`. To add an engine, make a folder for both, and add it to `typed.py`.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
+from ..core.config import Config, patterned
 from ..core.demand import Demand
 from ..core.manifest import Shared
 
+AbsolutePath = Annotated[str, patterned(r"^(/[\w.@-]+)+$", "an absolute path such as /models")]
+"""A path inside a container."""
 PodSecurityLevel = Literal["privileged", "baseline", "restricted"]
 """The levels of Kubernetes' Pod Security Standards, weakest first."""
 
@@ -141,16 +145,24 @@ class Launch:
     asks_hub: bool = False
 
 
-class Engine(Protocol):
+class Engine(Config):
     """What the model server asks of an engine's config."""
 
-    kind: str
+    if TYPE_CHECKING:
+        kind: str  # each engine has the one word that it is told by
     needs_gpu: ClassVar[bool]
     """Whether it cannot serve without a GPU."""
 
+    @abstractmethod
     def launch(self, model: str, revision: str | None, gpus: int) -> Launch:
         """How to serve `model` at `revision` on `gpus` GPUs of one node."""
-        ...
+
+    def named(self, model: str) -> Self:  # noqa: ARG002 - most do not need to be told
+        """The same settings for a model that is handed over as a folder.
+
+        An engine that calls a model by where it found it is told its name, which clients would otherwise have to know.
+        """
+        return self
 
 
 @runtime_checkable
@@ -161,5 +173,18 @@ class SpansNodes(Protocol):
         """How to serve `model` on `gpus` GPUs of each of `nodes` nodes: the leader's pod, and each worker's.
 
         `$(LWS_LEADER_ADDRESS)` and `$(LWS_WORKER_INDEX)` stand for what LeaderWorkerSet sets in every container.
+        """
+        ...
+
+
+@runtime_checkable
+class RunsOnAmd(Protocol):
+    """What an engine has besides when there is an image of it for AMD GPUs."""
+
+    def on_amd(self) -> Engine:
+        """The same settings for AMD GPUs.
+
+        Raises:
+            ConfigError: for settings that the image for AMD GPUs cannot do.
         """
         ...

@@ -1,6 +1,6 @@
 """What to say of a flag that an engine's config has no field for, and of arguments given past the fields.
 
-For an engine with a table of flags (`catalog/<kind>_flags.tsv`), its config model says:
+For an engine with a table of flags (`flags.tsv` in its folder), its config model says:
 
     unknown_field_hints: ClassVar[Mapping[str, str]] = FlagHints("vllm")
 
@@ -11,20 +11,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
-from ..catalog.engine_flags import (
-    NAMES,
-    WHOLE,
-    EngineFlag,
-    counterpart,
-    equivalents,
-    flags_of,
-    mistakes_of,
-    name_of,
-    variables_of,
-    words_of,
-)
 from ..core.errors import PLAINTEXT_ADVICE, Problem, hands_over_secret, looks_secret, nearest
+from .flag_tables import EngineFlag, flags_of, mistakes_of, setting, settings_of, variables_of, words_of
+
+if TYPE_CHECKING:
+    from .kind import EngineKind
+
+
+@cache
+def _engines() -> Mapping[str, EngineKind]:
+    from .typed import TYPED  # noqa: PLC0415 - it imports the engines, whose configs ask here what others have
+
+    return {engine.kind: engine for engine in TYPED}
+
+
+def _others(engine: str) -> Iterator[str]:
+    return (other for other in _engines() if other != engine)
+
+
+def name_of(engine: str) -> str:
+    """What people call an engine."""
+    return _engines()[engine].title if engine in _engines() else engine
 
 
 class FlagHints(Mapping[str, str]):
@@ -41,8 +51,8 @@ class FlagHints(Mapping[str, str]):
 
     def __iter__(self) -> Iterator[str]:
         own = [word for word, flag in flags_of(self.engine).items() if flag.field != word]
-        others = [word for engine in NAMES if engine != self.engine for word in flags_of(engine)]
-        others += [field for each in equivalents() for engine, field in each.fields.items() if engine != self.engine]
+        others = [word for other in _others(self.engine) for word in flags_of(other)]
+        others += [each.field for other in _others(self.engine) for each in settings_of(other).values()]
         return iter(dict.fromkeys([*mistakes_of(self.engine), *own, *others]))
 
     def __len__(self) -> int:
@@ -68,7 +78,7 @@ def _instead(engine: str, flag: EngineFlag) -> str:
 
 def _of_others(engine: str, word: str) -> str:
     """Whose flag it is, and what the engine has in its place."""
-    owners = {other: flag for other in NAMES if other != engine and (flag := _known(other, word))}
+    owners = {other: flag for other in _others(engine) if (flag := _known(other, word))}
     if not owners:
         return ""
     told = " and ".join(f"{name_of(other)}'s{_releases(flag)}" for other, flag in owners.items())
@@ -77,23 +87,23 @@ def _of_others(engine: str, word: str) -> str:
 
 def _in_its_place(engine: str, owners: Mapping[str, EngineFlag]) -> str:
     """What the engine has in place of others' flag, as far as the tables tell."""
-    ours = next((found for other, flag in owners.items() if (found := counterpart(flag.field, other, engine))), "")
+    concepts = (each.concept for other, flag in owners.items() if (each := setting(other, flag.field)))
+    ours = next((settings_of(engine)[concept].field for concept in concepts if concept in settings_of(engine)), "")
     if ours:
         return f"{name_of(engine)}'s is {ours}"
-    if engine in WHOLE or _compared(owners):
+    if _engines()[engine].lists_every_flag or _compared(owners):
         return f"{name_of(engine)} has no such setting; leave it out"
     return f"there is no field for it here; if {name_of(engine)} has it, write it in extra_args"
 
 
 def _compared(owners: Mapping[str, EngineFlag]) -> bool:
     """Whether somebody looked for what other engines have in place of a flag."""
-    return any(each.fields.get(other) == flag.field for each in equivalents() for other, flag in owners.items())
+    return any(setting(other, flag.field) for other, flag in owners.items())
 
 
 def _known(engine: str, word: str) -> EngineFlag | None:
-    """A setting of an engine, by its table or by that of equivalents."""
-    named = any(each.fields.get(engine) == word for each in equivalents())
-    return flags_of(engine).get(word) or (EngineFlag("", "", word, "", "", "") if named else None)
+    """A setting of an engine, by its table of flags or by that of settings others have too."""
+    return flags_of(engine).get(word) or (EngineFlag("", "", word, "", "", "") if setting(engine, word) else None)
 
 
 def _releases(flag: EngineFlag) -> str:
@@ -133,8 +143,8 @@ def extra_arguments_misfits(engine: str, arguments: Sequence[str], *, complete: 
 
 def _certainly_of_others(engine: str, word: str) -> str:
     """Whose flag it is, where the tables tell that the engine has none of that name."""
-    owners = {other: flag for other in NAMES if other != engine and (flag := _known(other, word))}
-    return _of_others(engine, word) if engine in WHOLE or _compared(owners) else ""
+    owners = {other: flag for other in _others(engine) if (flag := _known(other, word))}
+    return _of_others(engine, word) if _engines()[engine].lists_every_flag or _compared(owners) else ""
 
 
 def _own(engine: str, name: str) -> EngineFlag | None:

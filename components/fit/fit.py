@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import floor
 from typing import Literal
 
-from ..catalog.engine_memory import fact, version_of
+from ..catalog.engine_memory import ANY, fact, version_of
 from ..catalog.formats import dtype as known_dtype
 from ..catalog.formats import dtype_capability
 from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
 from ..catalog.quantization import Capability, Method, methods
-from ..catalog.table import rows
+from ..catalog.table import engine_rows
 from ..core.demand import Demand
-from ..engines.sglang import memory as sglang
-from ..engines.tei import memory as tei
-from ..engines.tgi import memory as tgi
-from ..engines.vllm import memory as vllm
+from ..engines.kind import MemoryModel
+from ..engines.registry import ENGINES
 from ..memory.budget import Budget
 from ..memory.kv_cache import held_tokens, request_bytes
 from ..memory.sharding import possible_shards, shard_misfit
 from ..memory.weights import format_of
 
 Verdict = Literal["fits", "marginal", "does not fit"]
-_BUDGETS: Mapping[str, Callable[[Model, Demand, GpuMemory, int], Budget]] = {
-    "vllm": vllm.budget,
-    "tgi": tgi.budget,
-    "sglang": sglang.budget,
-    "tei": tei.budget,
-}
-ENGINES = tuple(_BUDGETS)
-"""The engines whose memory is known."""
-_MODELLED_SINCE = {"tgi": (2,), "vllm": (0, 2), "sglang": (0, 4)}
-"""Versions before these were not read: a fit there is never more than marginal."""
-
-
-_CORRECTED = (0, 5, 4)
-"""vLLM of the weeks after Llama 3.1 came out is judged by the first release of Llama-3.1-405B, whose 16 heads of keys
-and values were corrected to 8 in August 2024 (57.75 GiB on each of 8 GPUs in vllm-project/vllm#6746 are of 16)."""
+MEMORY: Mapping[str, MemoryModel] = {engine.kind: engine.memory for engine in ENGINES if engine.memory}
+"""How each engine whose memory is known uses it, by the engine's kind."""
 
 
 class NoFitError(ValueError):
@@ -100,14 +85,15 @@ def fit(model: Model, demand: Demand, gpu: GpuMemory) -> Fit:
     Raises:
         NoFitError: for an engine nobody modelled, and where nothing says how long a request is.
     """
-    if demand.engine not in _BUDGETS:
-        raise NoFitError(f"how {demand.engine} divides a GPU's memory is not known; known are {', '.join(ENGINES)}")
-    longest = demand.request_tokens or _default_request(model, demand, gpu)
+    memory = MEMORY.get(demand.engine)
+    if memory is None:
+        raise NoFitError(f"how {demand.engine} divides a GPU's memory is not known; known are {', '.join(MEMORY)}")
+    longest = demand.request_tokens or memory.default_request(model, demand, gpu)
     if not longest:
         raise NoFitError(f"the context of {model.name} is not in the catalog; say how long a request is at most")
     tokens = demand.cache_tokens or longest
     early = _first_release(model)
-    if early and demand.engine == "vllm" and version_of(demand.version) < _CORRECTED:
+    if early and version_of(demand.version) < memory.early_until:
         return _judge(early, demand, gpu, longest, tokens)
     judged = _judge(model, demand, gpu, longest, tokens)
     if early and judged.verdict == "fits" and _judge(early, demand, gpu, longest, tokens).verdict != "fits":
@@ -127,23 +113,12 @@ def _first_release(model: Model) -> Model | None:
     return replace(model, kv_heads=model.early_kv_heads, early_kv_heads=0, parameters=model.parameters + more)
 
 
-def _default_request(model: Model, demand: Demand, gpu: GpuMemory) -> int:
-    """The longest request where nobody says: the model's context.
-
-    TGI 2 takes 4096 at most (launcher/src/main.rs@v2.4.0), TGI 3 as many as it finds room for, and at least a prefill.
-    """
-    if demand.engine != "tgi" or not model.context:
-        return model.context
-    if version_of(demand.version) < tgi.SIZES_ITSELF:
-        return min(model.context, tgi.OLD_CONTEXT)
-    return min(model.context, tgi.prefill_tokens(model, demand, gpu, model.context) + 1)
-
-
 def _judge(model: Model, demand: Demand, gpu: GpuMemory, longest: int, tokens: int) -> Fit:
-    budget = _BUDGETS[demand.engine](model, demand, gpu, longest)
-    one = request_bytes(model, demand, longest, budget.step_tokens)
+    memory = MEMORY[demand.engine]
+    budget, physics = memory.budget(model, demand, gpu, longest), memory.physics
+    one = request_bytes(model, demand, physics, longest, budget.step_tokens)
     whole, rest = divmod(tokens, longest)
-    needed = whole * one + (request_bytes(model, demand, rest, budget.step_tokens) if rest else 0.0)
+    needed = whole * one + (request_bytes(model, demand, physics, rest, budget.step_tokens) if rest else 0.0)
     made = Fit(
         model=model,
         demand=demand,
@@ -152,57 +127,59 @@ def _judge(model: Model, demand: Demand, gpu: GpuMemory, longest: int, tokens: i
         needed=needed,
         request_tokens=longest,
         cache_tokens=tokens,
-        held_tokens=held_tokens(model, demand, budget.cache),
+        held_tokens=held_tokens(model, demand, physics, budget.cache),
         concurrency=max(0, floor(budget.cache / one)) if one else 0,
         verdict="fits",
         unsupported=_unsupported(model, demand, gpu) or "",
-        misfit=shard_misfit(model, demand) or "",
+        misfit=shard_misfit(model, demand, physics) or "",
     )
-    verdict, reasons = _verdict(made)
+    verdict, reasons = _verdict(made, memory)
     return replace(made, verdict=verdict, reasons=reasons)
 
 
-def _verdict(made: Fit) -> tuple[Verdict, tuple[str, ...]]:
-    budget, model, demand = made.budget, made.model, made.demand
+def _verdict(made: Fit, memory: MemoryModel) -> tuple[Verdict, tuple[str, ...]]:
+    budget, demand = made.budget, made.demand
     if made.misfit or made.unsupported:
         return "does not fit", tuple(filter(None, (made.misfit, made.unsupported)))
-    # SGLang's share is of what is free beside the overhead.
-    beside = 0.0 if demand.engine == "sglang" else budget.overhead
+    beside = 0.0 if memory.share_of_free else budget.overhead
     if budget.weights + beside > budget.share:
         return "does not fit", ("the weights alone are more than the engine may take",)
     if budget.cache < 0:
         return "does not fit", ("nothing is left for the cache of keys and values",)
-    if made.headroom < 0 and demand.engine == "sglang" and not (demand.request_tokens or demand.cache_tokens):
+    if made.headroom < 0 and memory.shrinks_cache and not (demand.request_tokens or demand.cache_tokens):
         return "marginal", (f"of a context of {made.request_tokens:,} tokens the cache holds {made.held_tokens:,}",)
     if made.headroom < 0:
         return "does not fit", (f"the cache holds {made.held_tokens:,} tokens, {made.cache_tokens:,} are asked for",)
-    return ("marginal", reasons) if (reasons := tuple(_doubts(made, budget, model, demand))) else ("fits", ())
+    return ("marginal", reasons) if (reasons := tuple(_doubts(made, memory))) else ("fits", ())
 
 
-def _doubts(made: Fit, budget: Budget, model: Model, demand: Demand) -> list[str]:
+def _doubts(made: Fit, memory: MemoryModel) -> list[str]:
+    budget, model, demand = made.budget, made.model, made.demand
     found = []
     version = version_of(demand.version)
-    if version < _MODELLED_SINCE.get(demand.engine, ()):
+    if version < memory.since:
         found.append(f"{demand.engine} {demand.version} is older than the versions that were read")
     free = budget.total - budget.share
-    if budget.uncounted > free and demand.engine != "tgi":
+    if budget.uncounted > free:
         found.append(
             f"what {demand.engine} does not count, {_gib(budget.uncounted)}, is more than the {_gib(free)} it leaves"
         )
-    if demand.engine == "tgi" and budget.kept_free > 0:
+    if budget.kept_free > 0:
         left = budget.share - made.taken
         if left < budget.kept_free:
-            found.append(
-                f"{_gib(left)} stay free; tgi 3.3 keeps {_gib(budget.kept_free)} free for what comes up under load"
-            )
-    # TGI that finds out the longest request itself takes a shorter one.
-    sizes_itself = demand.engine == "tgi" and not demand.request_tokens
-    if made.headroom < budget.weights * (fact("any", "weights_factor") - 1) and not sizes_itself:
+            keeps = f"{budget.keeper} keeps {_gib(budget.kept_free)} free for what comes up under load"
+            found.append(f"{_gib(left)} stay free; {keeps}")
+    # An engine that finds out the longest request itself takes a shorter one.
+    sizes_itself = memory.sizes_requests and not demand.request_tokens
+    if made.headroom < budget.weights * (fact(ANY, "weights_factor") - 1) and not sizes_itself:
         found.append(f"{_gib(made.headroom)} to spare are less than the 2 % by which weights differ from their file")
-    for row in rows("memory_defects"):
-        concerned = row["engine"] == demand.engine and row["model"] in model.name.lower()
-        if concerned and version < version_of(row["before"]) and made.request_tokens >= int(row["min_tokens"]):
-            found.append(f"{row['what']} ({row['source']})")
+    found += [
+        f"{row['what']} ({row['source']})"
+        for row in engine_rows(demand.engine, "memory_defects")
+        if row["model"] in model.name.lower()
+        and version < version_of(row["before"])
+        and made.request_tokens >= int(row["min_tokens"])
+    ]
     return found
 
 
@@ -260,7 +237,7 @@ def runnable_formats(engine: str, version: str, gpu: GpuMemory) -> Mapping[str, 
 
 def shards_that_work(model: Model, demand: Demand) -> tuple[int, ...]:
     """The shard counts an engine takes for a model."""
-    return possible_shards(model, demand)
+    return possible_shards(model, demand, MEMORY[demand.engine].physics)
 
 
 def _gib(amount: float) -> str:

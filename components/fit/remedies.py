@@ -6,27 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ..catalog.accelerators import accelerators
-from ..catalog.engine_memory import fact
+from ..catalog.engine_memory import ANY, fact
 from ..catalog.gpu_memory import GpuMemory, gpu_memory
 from ..catalog.prices import Price, hourly, smallest_machine
 from ..core.quantity import GIB
+from ..engines.registry import BY_KIND
 from ..memory.kv_cache import held_tokens
 from ..memory.sharding import shard_misfit
-from .fit import Fit, fit, runnable_formats, shards_that_work, too_old
+from .fit import MEMORY, Fit, fit, runnable_formats, shards_that_work, too_old
 
-_FIELDS: Mapping[str, Mapping[str, str]] = {
-    "tgi": {"quantization": "quantize", "tensor_parallel": "num_shard", "request_tokens": "max_total_tokens",
-            "kv_cache_dtype": "kv_cache_dtype", "step_tokens": "max_batch_prefill_tokens",
-            "cache_tokens": "max_batch_total_tokens"},
-    "vllm": {"quantization": "quantization", "tensor_parallel": "tensor_parallel_size",
-             "request_tokens": "max_model_len", "kv_cache_dtype": "kv_cache_dtype",
-             "step_tokens": "max_num_batched_tokens", "cache_tokens": "max_num_seqs"},
-    "sglang": {"quantization": "quantization", "tensor_parallel": "tp_size", "request_tokens": "context_length",
-               "kv_cache_dtype": "kv_cache_dtype", "step_tokens": "chunked_prefill_size",
-               "cache_tokens": "max_total_tokens"},
-}  # fmt: skip
-"""What each engine calls a setting of `Demand`."""
-_FP8_CACHE = {"tgi": "fp8_e4m3fn", "vllm": "fp8", "sglang": "fp8_e4m3"}
 _PREFERENCE = ("fp8", "int8", "bnb-nf4", "awq", "gptq")
 """Formats worth naming, best quality first."""
 _USEFUL_TOKENS = 1024
@@ -85,7 +73,8 @@ def remedies(made: Fit, *, machine: str = "", provisioning: str = "on-demand", m
 def _same_gpus(made: Fit) -> Iterator[Remedy]:
     """Changes of settings only."""
     demand, model = made.demand, made.model
-    names = _FIELDS.get(demand.engine, {})
+    kind = BY_KIND[demand.engine]
+    names = kind.words
     if made.misfit or not names or too_old(demand, made.gpu):
         return
     if not (demand.quantization or model.stored):
@@ -104,27 +93,27 @@ def _same_gpus(made: Fit) -> Iterator[Remedy]:
         result = fit(model, replace(demand, dtype="float16"), made.gpu)
         if result.verdict != "does not fit":
             yield Remedy("dtype: float16", result)
-    if not demand.kv_cache_dtype and made.gpu.compute_capability >= (8, 9) and model.kind == "decoder":
-        word = _FP8_CACHE[demand.engine]
-        result = fit(model, replace(demand, kv_cache_dtype=word), made.gpu)
+    computes_fp8 = made.gpu.compute_capability >= (8, 9)
+    if kind.fp8_cache and not demand.kv_cache_dtype and computes_fp8 and model.kind == "decoder":
+        result = fit(model, replace(demand, kv_cache_dtype=kind.fp8_cache), made.gpu)
         if result.verdict != "does not fit":
-            yield Remedy(f"{names['kv_cache_dtype']}: {word}", result)
+            yield Remedy(f"{names['kv_cache_dtype']}: {kind.fp8_cache}", result)
     yield from _fewer_tokens(made, names)
 
 
 def _fewer_tokens(made: Fit, names: Mapping[str, str]) -> Iterator[Remedy]:
     demand, model = made.demand, made.model
     # What weights may take beyond their file stays free, so that the remedy is no marginal one.
-    sure = made.budget.cache - made.budget.weights * (fact("any", "weights_factor") - 1)
-    room = held_tokens(model, demand, sure) // 256 * 256
+    sure = made.budget.cache - made.budget.weights * (fact(ANY, "weights_factor") - 1)
+    room = held_tokens(model, demand, MEMORY[demand.engine].physics, sure) // 256 * 256
     if demand.cache_tokens and room >= made.request_tokens:
-        # vLLM has no setting for tokens of all requests: so many requests of the longest kind take them.
-        counted = demand.engine == "vllm"
+        # Without a setting for tokens of all requests, so many requests of the longest kind take them.
+        counted = "cache_tokens" not in names
         requests = room // made.request_tokens
         tokens = requests * made.request_tokens if counted else room
         result = fit(model, replace(demand, cache_tokens=tokens), made.gpu)
         if result.verdict != "does not fit":
-            yield Remedy(f"{names['cache_tokens']}: {requests if counted else room}", result)
+            yield Remedy(f"{names['requests']}: {requests}" if counted else f"{names['cache_tokens']}: {room}", result)
     # A shorter request also makes a smaller step in engines that prefill it at once: halve until it fits.
     tokens = made.request_tokens
     while tokens > _USEFUL_TOKENS:
@@ -142,7 +131,7 @@ def _more_gpus(made: Fit, provisioning: str) -> Iterator[Remedy]:
     demand, name = made.demand, made.gpu.accelerator
     if not name or made.gpu.partition or too_old(demand, made.gpu):
         return
-    field = _FIELDS.get(demand.engine, {}).get("tensor_parallel", "")
+    field = BY_KIND[demand.engine].words.get("tensor_parallel", "")
     for shards in shards_that_work(made.model, replace(demand, pipeline_parallel=1)) if field else ():
         machine = smallest_machine(name, shards)
         if machine is None or (shards <= demand.tensor_parallel and not made.misfit):
@@ -172,7 +161,7 @@ def _fewest(made: Fit, gpu: GpuMemory, provisioning: str) -> Remedy | None:
     for count in (1, 2, 4, 8):
         machine = smallest_machine(gpu.accelerator, count)
         demand = replace(made.demand, tensor_parallel=count, pipeline_parallel=1)
-        if machine is None or shard_misfit(made.model, demand):
+        if machine is None or shard_misfit(made.model, demand, MEMORY[demand.engine].physics):
             continue
         result = fit(made.model, demand, gpu)
         if result.verdict == "fits":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..catalog.engine_memory import fact, version_of
+from ..catalog.engine_memory import ANY, fact
 from ..catalog.gpu_memory import GpuMemory
 from ..catalog.models import Model
 from ..core.demand import Demand
@@ -31,28 +31,6 @@ def forward_bytes(model: Model, demand: Demand, tokens: int) -> float:
     return element * (routed * (max(2 * wide, model.hidden) + wide) + tokens * states)
 
 
-def sampler_bytes(model: Model, demand: Demand, tokens: int, rows: int) -> float:
-    """Peak of vLLM's sampler at start: logits of every sequence there can be, and the last hidden states."""
-    each = fact("vllm", "sampler_bytes", version_of(demand.version))
-    return rows * model.vocab * each + (tokens + rows) * model.hidden * 2
-
-
-def prefill_logits_bytes(model: Model, demand: Demand, tokens: int) -> float:
-    """Logits of all tokens of TGI's warm-up prefill, which before 3.0 asks for the log probability of each.
-
-    From 3.0 on it does not unless REQUEST_LOGPROBS is set (huggingface/text-generation-inference@v3.0.0
-    server/text_generation_server/models/flash_causal_lm.py: "This consumes so much memory on long requests"). On one
-    GPU they are turned in place; sharded, the gathered matrix is transposed, so that the softmax makes one contiguous
-    copy of its input and one of its output (huggingface/text-generation-inference@v2.4.0
-    server/text_generation_server/layers/tensor_parallel.py TensorParallelHead, models/flash_causal_lm.py
-    `torch.log_softmax(out, -1, out=out)`; before 2.4 the output was a second matrix on one GPU, too).
-    """
-    if version_of(demand.version) >= (3,):
-        return 0.0
-    copies = 3 if demand.tensor_parallel > 1 else 2 if version_of(demand.version) < (2, 4) else 1
-    return tokens * model.vocab * 2 * copies
-
-
 def workspace_bytes(gpu: GpuMemory) -> float:
     """The workspace of cuBLAS, which PyTorch allocates as a tensor."""
-    return fact("any", "blas_workspace_hopper" if gpu.compute_capability >= (9, 0) else "blas_workspace")
+    return fact(ANY, "blas_workspace_hopper" if gpu.compute_capability >= (9, 0) else "blas_workspace")

@@ -19,6 +19,7 @@ class Budget:
         cache: what remains for keys and values, and what the engine would make of it; negative when nothing does.
         uncounted: what comes on top of the engine's share: context and graphs it does not count.
         kept_free: what its authors leave free for what comes up under load.
+        keeper: whose rule that is, in a reader's words; empty where nothing is kept.
         step_tokens: tokens of one step.
         rows: requests it samples for at once.
     """
@@ -32,5 +33,6 @@ class Budget:
     cache: float
     uncounted: float = 0.0
     kept_free: float = 0.0
+    keeper: str = ""
     step_tokens: int = 0
     rows: int = 0

@@ -9,6 +9,7 @@ from ..catalog.formats import WeightFormat, dtype_bytes, weight_format, weight_f
 from ..catalog.formats import dtype as known_dtype
 from ..catalog.models import Model, find_model
 from ..core.demand import Demand
+from .physics import Physics
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def format_of(model: Model, demand: Demand) -> WeightFormat | None:
     return weight_formats().get(model.stored)
 
 
-def weight_bytes(model: Model, demand: Demand) -> float:
+def weight_bytes(model: Model, demand: Demand, physics: Physics) -> float:
     """Bytes on the GPU that holds most."""
     parts, plain, form = parts_of(model), plain_bytes(model, demand), format_of(model, demand)
     packed = form.bytes_each if form else plain
@@ -88,7 +89,7 @@ def weight_bytes(model: Model, demand: Demand) -> float:
     if form and model.stored_parameters and form.name == model.stored:
         kept = parts.layers - model.stored_parameters
         attention = kept / tensor * plain
-        experts = model.stored_parameters / (tensor * demand.data_parallel) * packed * _padding(model, demand)
+        experts = model.stored_parameters / (tensor * demand.data_parallel) * packed * _padding(model, demand, physics)
     table = parts.embedding / tensor * plain
     head = parts.head / tensor * plain
     ends = table + head if stages == 1 else max(table, head or table)
@@ -97,15 +98,15 @@ def weight_bytes(model: Model, demand: Demand) -> float:
 
 def checkpoint_bytes(model: Model) -> int:
     """What the Hub stores of a model, which is what is downloaded and read from a cache."""
-    return round(weight_bytes(model, Demand(engine="", version="", model=model.name)))
+    return round(weight_bytes(model, Demand(engine="", version="", model=model.name), Physics()))
 
 
-def _padding(model: Model, demand: Demand) -> float:
-    """How much larger MXFP4 experts become in vLLM, whose kernels want round sizes.
+def _padding(model: Model, demand: Demand, physics: Physics) -> float:
+    """How much larger MXFP4 experts become where the engine's kernels want round sizes.
 
     256 for the hidden and 128 for the intermediate width (vllm 0.11.0 quantization/mxfp4.py create_weights, MARLIN).
     """
-    if demand.engine != "vllm" or not model.expert_intermediate:
+    if not physics.pads_mxfp4 or not model.expert_intermediate:
         return 1.0
     wide = model.expert_intermediate / demand.tensor_parallel
     return ceil(model.hidden / 256) * 256 / model.hidden * ceil(wide / 128) * 128 / wide
@@ -115,11 +116,11 @@ def _bytes(form: WeightFormat | None, packed: float, plain: float, part: str) ->
     return packed if form and form.covers in ("linear", part) else plain
 
 
-def extra_bytes(model: Model, demand: Demand) -> float:
+def extra_bytes(model: Model, demand: Demand, physics: Physics) -> float:
     """What is held beside the model: adapters, and the smaller model of speculative decoding where it is known."""
     draft = find_model(demand.draft_model or "")
     alone = replace(demand, model=demand.draft_model or "", quantization=None, draft_model=None, architecture=None)
-    return _adapter_bytes(model, demand) + (weight_bytes(draft, alone) if draft else 0.0)
+    return _adapter_bytes(model, demand) + (weight_bytes(draft, alone, physics) if draft else 0.0)
 
 
 def _adapter_bytes(model: Model, demand: Demand) -> float:

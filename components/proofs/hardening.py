@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..catalog.hardening import needs_of
+from ..engines.image_facts import needs_of
 from ..reading.index import Index
 from ..reading.workload import Workload, listed, namespace_of, place
 from ..tenancy.pod_security import ENFORCE, LEVELS, level_reached, violations
@@ -21,7 +21,7 @@ def runs_as_root(index: Index) -> Iterator[Fault]:
     """A container that runs as root although its image does not need to.
 
     Root in a container is root on the node when anything breaks out. Expected only of images that do not start
-    otherwise, listed with their reasons in the catalog (components/catalog/hardening.tsv): TGI's Python is under
+    otherwise, listed with their reasons in hardening.tsv, the catalog's and each engine's: TGI's Python is under
     /root, and the DCGM exporter reads a socket of root's. Source:
     kubernetes.io/docs/concepts/security/pod-security-standards, "Running as Non-root".
 
@@ -50,7 +50,7 @@ def container_not_hardened(index: Index) -> Iterator[Fault]:
 
     Each container has a read-only root filesystem, may not escalate privileges, drops ALL capabilities, and has a
     seccomp profile. GKE Standard sets none of these by itself. Exceptions are the images listed in
-    components/catalog/hardening.tsv. Source: kubernetes.io/docs/concepts/security/pod-security-standards.
+    hardening.tsv, the catalog's and each engine's. Source: kubernetes.io/docs/concepts/security/pod-security-standards.
 
     Fix: keep the engine's own settings: drop the overrides in `security`, and mount an emptyDir where it must write.
     """
@@ -73,7 +73,7 @@ def pod_not_isolated(index: Index) -> Iterator[Fault]:
     The token of its ServiceAccount is mounted although no role is bound to it; Services appear as environment
     variables (one named `prometheus` sets PROMETHEUS_PORT=tcp://…, which stops TGI; `vllm` does the same to vLLM);
     or it shares the node's network, processes, memory or folders. Exceptions are the images listed in
-    components/catalog/hardening.tsv. Source:
+    hardening.tsv, the catalog's and each engine's. Source:
     kubernetes.io/docs/tasks/configure-pod-container/configure-service-account,
     "Opt out of API credential automounting".
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from ..catalog.images import image as reference
 from ..catalog.table import rows
 from ..core.config import is_commit
 from ..core.errors import looks_secret, names_secret
+from ..engines.image_facts import with_digest
 from ..reading.index import Index
 from ..reading.workload import MODEL, Workload, place
 from .rule import Fault, rule
@@ -175,8 +175,7 @@ def _bare(image: str) -> str:
 @cache
 def _with_digest(image: str) -> str:
     """The same reference with the digest the catalog knows for its tag; empty when it knows none."""
-    known = reference(_bare(image), tag_of(image))
-    if "@" in known:
+    if known := with_digest(_bare(image), tag_of(image)):
         return known
     own = (row for row in rows("addon_images") if f"{row['repository']}:{row['tag']}" == image)
     return next((f"{image}@{row['digest']}" for row in own), "")

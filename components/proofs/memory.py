@@ -10,7 +10,7 @@ from ..catalog.models import Model, find_model, meant_model
 from ..core.demand import Demand
 from ..core.plan import GPU, NodeShape
 from ..core.quantity import GIB
-from ..fit.fit import Fit, NoFitError, fit, shards_that_work
+from ..fit.fit import MEMORY, Fit, NoFitError, fit, shards_that_work
 from ..fit.remedies import remedies
 from ..gpu.node_pool import ACCELERATOR_LABEL
 from ..reading.index import Index
@@ -155,7 +155,7 @@ def quantization_unsupported(index: Index) -> Iterator[Fault]:
 
     Kernels for a format need a CUDA compute capability: bfloat16 8.0, most formats 7.5 to 8.0, FP4 10.0; the engine
     refuses at start. Sources: get_min_capability in vllm and sglang, the launcher and layers of TGI; one row each in
-    components/catalog/quantization.tsv.
+    quantization.tsv in the engine's folder.
 
     Fix: another quantization or data type, or a pool with newer GPUs.
     """
@@ -207,10 +207,11 @@ def _share(demand: Demand, clients: int) -> Demand:
     """What counts of a demand in a plan.
 
     An engine sees all of a shared GPU and takes its fraction of all of it, which must leave the others theirs. The
-    most tokens of SGLang's cache are a limit, below which it stays where there is less room (srt/model_executor).
+    most tokens of a cache are a limit where the engine makes do with less room, as SGLang does (srt/model_executor).
     """
     fraction = min(demand.memory_fraction or 1.0, 1 / clients) if clients > 1 else demand.memory_fraction
-    cache = None if demand.engine == "sglang" else demand.cache_tokens
+    memory = MEMORY.get(demand.engine)
+    cache = None if memory and memory.shrinks_cache else demand.cache_tokens
     return replace(demand, memory_fraction=fraction, cache_tokens=cache)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..catalog.loading import UNKNOWN, SpeedRange, image_bytes, rates, step_seconds
+from ..catalog.loading import UNKNOWN, SpeedRange, rates, step_seconds
+from ..engines.image_facts import image_bytes
 
 Source = Literal["hub", "disk", "filestore", "gcs-fuse", "hyperdisk-ml", "image", "unknown"]
 """Where a replica's weights come from."""

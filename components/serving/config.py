@@ -30,7 +30,7 @@ from ..core.errors import PLAINTEXT_ADVICE, MisfitError, Problem, states_secret
 from ..core.quantity import number
 from ..engines.engine import SpansNodes
 from ..engines.flags import variables_misfits
-from ..engines.registry import EngineConfig
+from ..engines.registry import ENGINES, EngineConfig
 from ..memory.architecture import ArchitectureConfig
 from ..scaling.registry import AutoscalingConfig
 from ..traffic.service import ServiceConfig
@@ -248,8 +248,9 @@ class ModelServerConfig(Config):
     def _group_misfits(self) -> Iterator[Problem]:
         """What does not fit a replica's number of nodes."""
         if self.nodes > 1 and not isinstance(self.engine, SpansNodes):
-            text = f"got {self.nodes}; {self.engine.kind} runs a replica on one node here: use 1, or engine kind: vllm"
-            yield Problem(("nodes",), text)
+            able = " or ".join(engine.kind for engine in ENGINES if issubclass(engine.config, SpansNodes))
+            text = f"got {self.nodes}; {self.engine.kind} runs a replica on one node here"
+            yield Problem(("nodes",), f"{text}: use 1, or engine kind: {able}")
         elif self.nodes > 1 and self.gpus == 0:
             text = f"got 0; each of the replica's {self.nodes} nodes takes part with its GPUs: use 1 or more"
             yield Problem(("gpus",), text)

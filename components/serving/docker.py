@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..catalog.image_tools import http_tool
 from ..core.errors import MisfitError
 from ..core.manifest import without_none
 from ..core.quantity import number
 from ..engines.engine import Launch
+from ..engines.image_facts import http_tool
 from .config import ModelServerConfig
 from .pod import STOP_SECONDS, security_of, shared_memory_of, variables
 

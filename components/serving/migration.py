@@ -1,26 +1,27 @@
 """From one engine to another: the new `engine:` settings, what became of each old one, and what follows.
 
-Which field is which is data (catalog/flag_equivalents.tsv), and so is how a value is taken over
-(catalog/flag_conversions.tsv, catalog/flag_values.tsv). What the new engine would refuse is left out and said.
+Which field is which is data (each engine's settings.tsv), and so is how a value is taken over (engines/concepts.tsv,
+each engine's words.tsv). What the new engine would refuse is left out and said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast, get_args
+from functools import cache
+from typing import Any, cast
 
 from ..catalog import metrics
-from ..catalog.engine_flags import Equivalent, conversion_of, equivalents, name_of, word_on
-from ..catalog.engine_routes import routes_of
 from ..core.config import Config
 from ..core.errors import ConfigError, MisfitError, did_you_mean, dotted
 from ..engines.engine import Launch
-from ..engines.registry import EngineConfig
+from ..engines.flag_tables import Concept, Setting, concepts, setting, settings_of, word_on
+from ..engines.flags import name_of
+from ..engines.registry import BY_KIND
+from ..engines.routes import routes_of
+from ..engines.typed import TYPED
 from .config import ModelServerConfig
 
-TARGETS = ("tgi", "vllm", "sglang")
-"""Engines that generate text and whose flags are typed: one can take another's place."""
 _OURS = frozenset({"kind", "version", "image", "extra_args"})
 """Settings of an engine that are no flags of it."""
 _ROUNDS = 50
@@ -64,6 +65,12 @@ class Migration:
     follows: tuple[tuple[str, str, str], ...] = field(default=())
 
 
+@cache
+def targets() -> tuple[str, ...]:
+    """The engines whose settings somebody compared: one can take another's place."""
+    return tuple(engine.kind for engine in TYPED if settings_of(engine.kind))
+
+
 def migration(config: ModelServerConfig, to: str, gpus: int) -> Migration:
     """How a model server changes to another engine.
 
@@ -76,11 +83,11 @@ def migration(config: ModelServerConfig, to: str, gpus: int) -> Migration:
         MisfitError: for an engine that has no typed flags, or that it has already.
     """
     of = config.engine.kind
-    if of not in TARGETS:
+    if of not in targets():
         fix = "write the new engine: block by hand, and see docs/components.md for its fields"
         raise MisfitError(f"got {of}, whose settings nobody can translate; {fix}", at=("engine", "kind"))
     if of == to:
-        raise MisfitError(f"it is {to} already; {did_you_mean(to, [each for each in TARGETS if each != of])}")
+        raise MisfitError(f"it is {to} already; {did_you_mean(to, [each for each in targets() if each != of])}")
     engine: dict[str, Any] = {"kind": to}
     found = {name: _taken_over(config.engine, name, to) for name in _given(config.engine)}
     for _, values in found.values():
@@ -109,50 +116,54 @@ def _taken_over(engine: Any, name: str, to: str) -> tuple[MigratedSetting, dict[
     """One setting of the old engine as settings of the new one; none where that takes a person."""
     of, value = engine.kind, getattr(engine, name)
     old = f"{name}: {_written(value)}"
-    idea = next((each for each in equivalents() if each.fields.get(of) == name), None)
-    if idea is None:
+    ours = setting(of, name)
+    if ours is None:
         return MigratedSetting(old, "", f"nobody compared it with {name_of(to)}'s; look it up in its reference"), {}
-    target = idea.fields.get(to, "")
-    if not target:
+    idea, theirs = concepts()[ours.concept], settings_of(to).get(ours.concept)
+    if theirs is None:
         return MigratedSetting(old, "", idea.note or f"{name_of(to)} has no such setting"), {}
     taken = _value(idea, of, to, value)
     if taken is None:
-        return MigratedSetting(
-            old, "", f"by hand, as {target}; {idea.note}" if idea.note else f"by hand, as {target}"
-        ), {}
-    also = dict.fromkeys(conversion_of(idea.concept).also.get(to, ()), True)
-    values = {target: taken, **also}
+        by_hand = f"by hand, as {theirs.field}"
+        return MigratedSetting(old, "", f"{by_hand}; {idea.note}" if idea.note else by_hand), {}
+    values = {theirs.field: taken, **dict.fromkeys(theirs.also, True)}
     return MigratedSetting(old, _lines(values), idea.note), values
 
 
-def _value(idea: Equivalent, of: str, to: str, value: Any) -> Any:
+def _value(idea: Concept, of: str, to: str, value: Any) -> Any:
     """A value as the new engine writes it; `None` where that takes a person."""
-    match conversion_of(idea.concept).way:
+    match idea.way:
         case "same":
             return list(value) if isinstance(value, tuple) else value
         case "list":
             return list(value) or None
         case "words":
-            return word_on(idea.concept, of, value, to)
-        case "endpoint":
-            bare = str(value).rpartition("://")[2].rstrip("/")
-            return bare if to == "sglang" else f"http://{bare}" if of == "sglang" else value
-        case "adapters":
-            return _adapters(of, to, value)
+            return word_on(idea.name, of, value, to)
+        case "form":
+            return _in_form(value, settings_of(of)[idea.name], settings_of(to)[idea.name])
         case _:
             return None
 
 
-def _adapters(of: str, to: str, value: Any) -> Any:
-    """Adapters by name; `None` for a revision, which only TGI has a place for."""
-    if of == "tgi":
-        pairs = [str(entry).partition("=") for entry in value]
-        if any("@" in entry for entry in value):
-            return None
-        return {name.rpartition("/")[2]: source or name for name, _, source in pairs}
-    if to == "tgi":
-        return [f"{name}={source}" if source.startswith("/") else source for name, source in value.items()]
-    return dict(value)
+def _in_form(value: Any, ours: Setting, theirs: Setting) -> Any:
+    """A value in the form the new engine has for it; `None` where that form has no place for all of it."""
+    match ours.form, theirs.form:
+        case "url" | "host:port", "host:port":
+            return str(value).rpartition("://")[2].rstrip("/")
+        case "host:port", "url":
+            return f"http://{str(value).rstrip('/')}"
+        case "list", "mapping":
+            # A revision has a place in a list only.
+            if any("@" in entry for entry in value):
+                return None
+            pairs = [str(entry).partition("=") for entry in value]
+            return {name.rpartition("/")[2]: source or name for name, _, source in pairs}
+        case "mapping", "list":
+            return [f"{name}={source}" if source.startswith("/") else source for name, source in value.items()]
+        case "mapping", "mapping":
+            return dict(value)
+        case _:
+            return value
 
 
 def _refused(config: ModelServerConfig, engine: dict[str, Any], gpus: int) -> dict[str, str]:
@@ -192,7 +203,7 @@ def _left_behind(engine: Any, to: str) -> Iterator[MigratedSetting]:
             f"image: {engine.image}", "", f"an image with {name_of(engine.kind)} in it; name one with {name_of(to)}"
         )
     elif "version" in engine.model_fields_set:
-        default = engine_class(to).model_fields["version"].default
+        default = BY_KIND[to].config.model_fields["version"].default
         yield MigratedSetting(f"version: {engine.version}", "", f"{name_of(to)}'s own default, {default}")
     if engine.extra_args:
         yield MigratedSetting(
@@ -200,14 +211,8 @@ def _left_behind(engine: Any, to: str) -> Iterator[MigratedSetting]:
         )
 
 
-def engine_class(kind: str) -> type[Config]:
-    """The config model of an engine."""
-    members: tuple[type[Config], ...] = get_args(get_args(EngineConfig)[0])
-    return next(member for member in members if kind in get_args(member.model_fields["kind"].annotation))
-
-
 def _built(engine: Mapping[str, Any]) -> Any:
-    return cast("Any", engine_class(engine["kind"]))(**engine)
+    return cast("Any", BY_KIND[engine["kind"]].config)(**engine)
 
 
 def _follows(config: ModelServerConfig, to: str, old: Launch, new: Launch) -> Iterator[tuple[str, str, str]]:

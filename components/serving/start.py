@@ -7,10 +7,6 @@ from dataclasses import replace
 from ..core.config import is_commit
 from ..core.errors import MisfitError
 from ..engines.engine import Launch, SpansNodes
-from ..engines.registry import EngineConfig
-from ..engines.sglang.config import SglangEngine
-from ..engines.tei.config import TeiEngine
-from ..engines.vllm.config import VllmEngine
 from ..weights import cache
 from ..weights.download import cached
 from .config import ModelServerConfig
@@ -28,7 +24,7 @@ def started(config: ModelServerConfig, site: Site) -> tuple[Launch, ...]:
     asked = _started(config, config.model, config.revision, gpus)
     if folder := _folder(config, asked[0]):
         # The engine is given the folder for the model, and there are no revisions in it.
-        named = config.model_copy(update={"engine": _named(config.engine, config.model)})
+        named = config.model_copy(update={"engine": config.engine.named(config.model)})
         local = _started(named, f"{asked[0].cache_path}/{folder}", None, gpus)
         return tuple(replace(there, demand=of_hub.demand) for there, of_hub in zip(local, asked, strict=True))
     return asked
@@ -46,17 +42,6 @@ def _folder(config: ModelServerConfig, launch: Launch) -> str:
         message = f"{given}: {launch.container} asks the Hub for it, unless it is given the folder of a commit; {fix}"
         raise MisfitError(message, at=("revision",))
     return cached("", config.model, config.revision or "").removeprefix("/")
-
-
-def _named(engine: EngineConfig, model: str) -> EngineConfig:
-    """The engine, told the model's name: from a folder it would take the path, and clients would have to."""
-    match engine:
-        case VllmEngine(served_model_name=()):
-            return engine.model_copy(update={"served_model_name": (model,)})
-        case SglangEngine(served_model_name=None) | TeiEngine(served_model_name=None):
-            return engine.model_copy(update={"served_model_name": model})
-        case _:
-            return engine
 
 
 def _started(config: ModelServerConfig, model: str, revision: str | None, gpus: int) -> tuple[Launch, ...]:

@@ -25,7 +25,7 @@ def fit_model(
     *,
     gpu: Annotated[str, typer.Option("--gpu", metavar="GPU", help="GKE's name, such as nvidia-tesla-t4, or l4.")],
     gpus: Annotated[int, typer.Option("--gpus", metavar="N", help="GPUs of one replica.")] = 1,
-    engine: Annotated[str, typer.Option("--engine", metavar="KIND", help="tgi, vllm, sglang or tei.")] = "vllm",
+    engine: Annotated[str, typer.Option("--engine", metavar="KIND", help="What serves it.")] = "vllm",
     engine_version: Annotated[
         str, typer.Option("--engine-version", metavar="V", help="Its version, or a month such as Nov-2024.")
     ] = "",

@@ -15,7 +15,8 @@ from components.catalog.quantization import methods
 from components.core.demand import Demand
 from components.core.errors import did_you_mean
 from components.core.quantity import GIB
-from components.fit.fit import ENGINES, Fit, fit, shards_that_work, too_old
+from components.engines.registry import BY_KIND
+from components.fit.fit import MEMORY, Fit, fit, shards_that_work, too_old
 from components.fit.remedies import Remedy, remedies
 
 from ..plan.environments import UsageError
@@ -46,8 +47,8 @@ def answer(
         UsageError: for a model, GPU, engine or setting that nobody knows, and numbers that do not go together.
     """
     known, hardware = _model(model), _gpu(gpu)
-    if engine not in ENGINES:
-        raise UsageError(f'--engine: got "{engine}"; {did_you_mean(engine, ENGINES, "one")}')
+    if engine not in MEMORY:
+        raise UsageError(f'--engine: got "{engine}"; {did_you_mean(engine, MEMORY, "one")}')
     for flag, number in (
         ("--gpus", gpus),
         ("--pipeline", pipeline),
@@ -69,8 +70,9 @@ def answer(
     for flag, word in (("--dtype", dtype), ("--kv-cache-dtype", kv_cache_dtype)):
         if word and word != "auto" and known_dtype(word) is None:
             raise UsageError(f'{flag}: got "{word}"; use float16, bfloat16, float32 or, for the cache, fp8')
-    if engine == "tgi" and dtype and quantize:
-        raise UsageError(f"--dtype: {dtype} cannot be combined with --quantize {quantize} in TGI; drop one")
+    if MEMORY[engine].dtype_or_quantization and dtype and quantize:
+        title = BY_KIND[engine].title
+        raise UsageError(f"--dtype: {dtype} cannot be combined with --quantize {quantize} in {title}; drop one")
     length = max_total_tokens or known.context
     if known.context and max_total_tokens and max_total_tokens > known.context * 4:
         raise UsageError(f"--max-total-tokens: got {max_total_tokens}; the context of {known.name} is {known.context}")

@@ -7,9 +7,23 @@ from typing import Annotated, Literal
 
 import typer
 
+from components.core.errors import did_you_mean
+
 from ..terminal.terminal import FINDINGS, PROVED, printable, say, say_json
 from ..terminal.today import utc_day
 from .arguments import OneEnvironment, Today, one
+
+
+def _targets() -> tuple[str, ...]:
+    from components.serving.migration import targets  # noqa: PLC0415 - only one command needs the engines
+
+    return targets()
+
+
+def _target(word: str) -> str:
+    if word in _targets():
+        return word
+    raise typer.BadParameter(f'got "{word}"; {did_you_mean(word, _targets())}')
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +74,12 @@ def migrate(
     environment: OneEnvironment,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="The model, as the stack names it.")],
     *,
-    to: Annotated[Literal["tgi", "vllm", "sglang"], typer.Option("--to", help="The engine it shall have.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="KIND", parser=_target, autocompletion=_targets, help="The engine it shall have, as vllm."
+        ),
+    ],
     replace: Annotated[
         bool, typer.Option("--replace", help="In place, instead of as a canary beside what runs.")
     ] = False,

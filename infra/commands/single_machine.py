@@ -7,6 +7,8 @@ from pathlib import Path
 
 from components.core.errors import ConfigError, did_you_mean
 from components.core.plan import Part
+from components.engines.engine import RunsOnAmd
+from components.engines.registry import ENGINES
 from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.model import ModelConfig, track_labels, versions
 from components.serving.config import ModelServerConfig
@@ -90,7 +92,7 @@ def _gpus(part: Part, version: str) -> int:
 
 
 def _on_amd(config: ModelServerConfig) -> ModelServerConfig:
-    on_amd = getattr(config.engine, "on_amd", None)
-    if on_amd is None:
-        raise UsageError(f"no image of {config.engine.kind} for AMD GPUs is known; tgi has one")
-    return config.model_copy(update={"engine": on_amd()})
+    if not isinstance(config.engine, RunsOnAmd):
+        able = " and ".join(engine.kind for engine in ENGINES if issubclass(engine.config, RunsOnAmd))
+        raise UsageError(f"no image of {config.engine.kind} for AMD GPUs is known; {able} has one")
+    return config.model_copy(update={"engine": config.engine.on_amd()})

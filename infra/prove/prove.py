@@ -18,7 +18,7 @@ from components.proofs.finding import Finding
 from components.proofs.rules import RULES, found_by, in_order, prove
 from components.reading.index import Index
 
-from ..plan.environment import Waiver
+from ..plan.policy import Waiver
 from ..terminal import fork
 
 EXPIRED = "expired-waiver"

@@ -5,19 +5,24 @@ For servers of your own (how arr-coc-vlm runs) and for engines that have no type
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from ...catalog import metrics
 from ...core.config import Config, Count, DnsLabel, EnvName, Flag, Image, Number, Port, Seconds, defaults, patterned
 from ...core.errors import PLAINTEXT_ADVICE, MisfitError, Problem, hands_over_secret, looks_secret, states_secret
-from ..engine import Launch, Probe, Security
+from ..engine import AbsolutePath, Engine, Launch, Probe, Security
+from ..typed import TYPED
 
-AbsolutePath = Annotated[str, patterned(r"^(/[\w.@-]+)+$", "an absolute path such as /models")]
 MetricName = Annotated[str, patterned(r"^[a-zA-Z_:][a-zA-Z0-9_:]*$", "a Prometheus metric name")]
 
 
+if TYPE_CHECKING:
+    LikeEngine = str
+else:
+    LikeEngine = Literal[tuple(engine.kind for engine in TYPED)]
+"""The `kind` of an engine that is typed here, whose metrics are therefore known."""
 _LONGEST = 7 * 24 * 3600
 """Seconds a probe may let a container fail; as long as our other durations, and far below what fits a Deployment."""
 _USER = 10001
@@ -69,13 +74,13 @@ class MetricsConfig(Config):
 
     path: Annotated[str, patterned(r"^/[!-~]*$", "a URL path such as /v1/health")] = "/metrics"
     """Where. Omitted: /metrics."""
-    like: Literal["tgi", "vllm", "sglang", "tei"] | None = None
+    like: LikeEngine | None = None
     """The engine whose metrics it emits, when it is one of those in an image of your own. Omitted: only `names`."""
     names: dict[MetricName, Literal["gauge", "counter", "histogram", "summary"]] = Field(default_factory=dict)
     """Further metrics it emits. Autoscalers and alerts may name these and no others. Omitted: none."""
 
 
-class CustomEngine(Config):
+class CustomEngine(Engine):
     """Any container that serves HTTP."""
 
     needs_gpu: ClassVar[bool] = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from ...catalog.table import rows
+from ...catalog.table import engine_rows
 
 
 @cache
@@ -15,13 +15,14 @@ def parsers(field: str, release: tuple[int, ...]) -> tuple[str, ...]:
         field: `tool_call_parser` or `reasoning_parser`.
         release: as numbers, `(0, 5, 20)`.
     """
-    return tuple(row["name"] for row in rows("sglang_parsers") if row["field"] == field and _since(row) <= release)
+    known = engine_rows("sglang", "parsers")
+    return tuple(row["name"] for row in known if row["field"] == field and _since(row) <= release)
 
 
 @cache
 def attention_gpus(backend: str) -> tuple[float, float]:
     """The lowest and the highest CUDA compute capability that attention kernels run on; 0 where nothing bounds them."""
-    for row in rows("sglang_attention"):
+    for row in engine_rows("sglang", "attention"):
         if row["backend"] == backend:
             return float(row["min_compute_capability"] or 0), float(row["max_compute_capability"] or 0)
     return 0.0, 0.0

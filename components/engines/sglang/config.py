@@ -1,20 +1,21 @@
 """SGLang as an engine.
 
-Its flags are in `sglang_flags.py`; those of other releases than v0.5.20 to v0.5.23 are not known here.
+Its flags are in `flags.py`; those of other releases than v0.5.20 to v0.5.23 are not known here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from ...catalog import images, metrics
+from ...catalog import metrics
 from ...catalog.quantization import methods_of
 from ...core.config import EnvName, Seconds
 from ...core.demand import Demand
 from ...core.errors import MisfitError, Problem
+from .. import images
 from ..engine import Launch, Probe, Security
 from ..flags import FlagHints, extra_arguments_misfits, release_misfits
 from .catalog import attention_gpus
@@ -57,12 +58,16 @@ class SglangEngine(SglangFlags):
         if self.release < _OLDEST:
             fix = "use v0.5.20 or newer, or kind: custom with its image and args"
             yield Problem(("version",), f'got "{self.version}"; these flags and probes begin with v0.5.20; {fix}')
-        elif self.image is None and (reason := images.refusal(REPOSITORY, self.version)):
-            usable = ", ".join(images.usable_tags(REPOSITORY))
+        elif self.image is None and (reason := images.refusal("sglang", REPOSITORY, self.version)):
+            usable = ", ".join(images.usable_tags("sglang", REPOSITORY))
             yield Problem(("version",), f'got "{self.version}"; {reason}; use one of: {usable}')
         yield from release_misfits("sglang", f"v{_text(self.release)}", self.model_fields_set)
         yield from extra_arguments_misfits("sglang", self.extra_args)
         yield from abbreviations(self.extra_args)
+
+    def named(self, model: str) -> Self:
+        """Told the model's name, unless it has one already: from a folder it would take the path."""
+        return self if self.served_model_name is not None else self.model_copy(update={"served_model_name": model})
 
     def launch(self, model: str, revision: str | None, gpus: int) -> Launch:
         """How SGLang serves `model`.
@@ -73,7 +78,7 @@ class SglangEngine(SglangFlags):
         split = self._split(gpus)
         return Launch(
             container="sglang",
-            image=self.image or images.image(REPOSITORY, self.version),
+            image=self.image or images.image("sglang", REPOSITORY, self.version),
             # The image has no entrypoint of its own.
             command=("python3", "-m", "sglang.launch_server"),
             args=tuple(self._arguments(model, revision, split)),

@@ -15,7 +15,6 @@ from pydantic import Field, JsonValue
 
 from ...core.config import (
     CollectorAddress,
-    Config,
     Count,
     DnsName,
     Flag,
@@ -26,6 +25,7 @@ from ...core.config import (
     Size,
     patterned,
 )
+from ..engine import Engine
 
 Word = Annotated[str, patterned(r"^[\w.+-]+$", "letters, digits, dots, dashes and underscores", max_length=100)]
 """One word of the command line."""
@@ -51,7 +51,7 @@ AttentionBackend = Literal[
 """Kernels for attention on NVIDIA GPUs."""
 
 
-class SglangFlags(Config):
+class SglangFlags(Engine):
     """The flags of one SGLang server, after what says which server that is."""
 
     kind: Literal["sglang"] = "sglang"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...catalog.engine_flags import flags_of, mistakes_of, words_of
 from ...core.errors import Problem, did_you_mean
+from ..flag_tables import flags_of, mistakes_of, words_of
 from .catalog import parsers
 from .flags import SglangFlags
 

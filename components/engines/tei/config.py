@@ -6,15 +6,16 @@ Flags are those of v1.9.0 to v1.9.3 (huggingface/text-embeddings-inference route
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ...catalog import images, metrics
-from ...core.config import CollectorUrl, Config, Count, Flag, Image, Seconds, patterned
+from ...catalog import metrics
+from ...core.config import CollectorUrl, Count, Flag, Image, Seconds, patterned
 from ...core.demand import Demand
 from ...core.errors import MisfitError, Problem
-from ..engine import Launch, Probe, Security
+from .. import images
+from ..engine import Engine, Launch, Probe, Security
 from ..flags import FlagHints, extra_arguments_misfits, release_misfits
 from .variants import variant
 
@@ -28,7 +29,7 @@ _USER = 10001
 """Any uid starts its one binary, which belongs to root and is readable by all (Dockerfile-cuda@v1.9.3)."""
 
 
-class TeiEngine(Config):
+class TeiEngine(Engine):
     """Text Embeddings Inference, the flags of its router. An omitted one keeps TEI's own default."""
 
     unknown_field_hints: ClassVar[Mapping[str, str]] = FlagHints("tei")
@@ -122,6 +123,10 @@ class TeiEngine(Config):
             yield Problem(("cors_allow_origin",), "`*` allows every origin already; write it alone")
         yield from extra_arguments_misfits("tei", self.extra_args, complete=release <= (1, 9, 3))
 
+    def named(self, model: str) -> Self:
+        """Told the model's name, unless it has one already: from a folder it would take the path."""
+        return self if self.served_model_name is not None else self.model_copy(update={"served_model_name": model})
+
     def launch(self, model: str, revision: str | None, gpus: int) -> Launch:
         """How TEI serves `model`.
 
@@ -132,7 +137,7 @@ class TeiEngine(Config):
         chosen = variant(self.variant or ("cuda" if gpus else "cpu"))
         return Launch(
             container="tei",
-            image=self.image or images.image(REPOSITORY, f"{chosen.tag_prefix}{self.version}"),
+            image=self.image or images.image("tei", REPOSITORY, f"{chosen.tag_prefix}{self.version}"),
             # No working directory: the entrypoint is ./entrypoint.sh, relative to the image's own.
             args=tuple(self._arguments(model, revision)),
             env=self._environment(gpus),

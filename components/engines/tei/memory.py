@@ -11,18 +11,20 @@ from ...core.demand import Demand
 from ...memory.activations import forward_bytes, workspace_bytes
 from ...memory.budget import Budget
 from ...memory.overhead import context_bytes, non_torch_bytes
+from ...memory.physics import Physics
 from ...memory.weights import weight_bytes
 
 BATCH_TOKENS = 16384
 """Tokens of one batch by default (router/src/main.rs max_batch_tokens)."""
+PHYSICS = Physics(one_gpu=True, splits_layers=False)
 
 
 def budget(model: Model, demand: Demand, gpu: GpuMemory, request_tokens: int) -> Budget:
     """What TEI takes of one GPU."""
     tokens = max(demand.step_tokens or BATCH_TOKENS, request_tokens)
-    weights = weight_bytes(model, demand)
+    weights = weight_bytes(model, demand, PHYSICS)
     activations = forward_bytes(model, demand, tokens) + workspace_bytes(gpu)
-    overhead = context_bytes() + non_torch_bytes(demand, gpu)
+    overhead = context_bytes() + non_torch_bytes(demand)
     return Budget(
         total=gpu.bytes,
         share=gpu.bytes,

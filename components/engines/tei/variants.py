@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from ...catalog.table import rows
+from ...catalog.table import engine_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +45,5 @@ def variants() -> tuple[TeiVariant, ...]:
             float(row["min_compute_capability"] or 0),
             float(row["max_compute_capability"] or 0),
         )
-        for row in rows("tei_variants")
+        for row in engine_rows("tei", "variants")
     )

@@ -9,19 +9,19 @@ Flags are those of v3.3.5 to v3.3.7, which do not differ (launcher/src/main.rs, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from ...catalog import images, metrics
-from ...catalog.engine_flags import flags_of
+from ...catalog import metrics
 from ...catalog.quantization import methods_of
-from ...core.config import Image, patterned
 from ...core.demand import Demand
 from ...core.errors import MisfitError
+from .. import images
 from ..engine import Launch, Probe, Security
+from ..flag_tables import flags_of
 from ..flags import FlagHints
-from .flags import TgiBatchFlags, TgiModelFlags, TgiServerFlags
+from .flags import TgiFlags
 from .rules import REPOSITORY, misfits, splits
 
 PORT = 8080
@@ -32,34 +32,16 @@ _BUILT_FOR = 8.0
 """Lowest CUDA compute capability: the Dockerfile's TORCH_CUDA_ARCH_LIST is 8.0;8.6;9.0+PTX."""
 
 
-class TgiEngine(TgiModelFlags, TgiBatchFlags, TgiServerFlags):
+class TgiEngine(TgiFlags):
     """Text Generation Inference, the flags of its launcher. An omitted one keeps TGI's own default."""
 
     unknown_field_hints: ClassVar[Mapping[str, str]] = FlagHints("tgi")
     needs_gpu: ClassVar[bool] = True
-    platform: ClassVar[Literal["cuda", "rocm"]] = "cuda"
-    """Whose GPUs the image is built for."""
-
-    kind: Literal["tgi"] = "tgi"
-    """The engine's name."""
-    version: Annotated[str, patterned(r"^\w[\w.-]{0,127}$", "an image tag such as 3.3.6")] = "3.3.6"
-    """Image tag. Omitted: 3.3.6, the newest release whose image was seen to be pulled. Mind that a tag can move;
-    the digest is added where one is known."""
-    image: Image | None = None
-    """Another image with TGI in it, such as a mirror in Artifact Registry. Omitted: the official one at `version`."""
-    extra_args: tuple[str, ...] = ()
-    """Arguments handed to the launcher as they are, for an image of yours with flags that no field here is for. None
-    that a field sets, and no credential. Omitted: none."""
 
     @model_validator(mode="after")
     def _fields_fit(self) -> TgiEngine:
         MisfitError.raise_all(list(misfits(self)))
         return self
-
-    @property
-    def tag(self) -> str:
-        """The image's tag: each release has one more for AMD GPUs."""
-        return f"{self.version}-rocm" if self.platform == "rocm" else self.version
 
     def on_amd(self) -> TgiEngine:
         """The same settings for AMD GPUs.
@@ -85,7 +67,7 @@ class TgiEngine(TgiModelFlags, TgiBatchFlags, TgiServerFlags):
         arguments, variables = _settings(self, given)
         return Launch(
             container="tgi",
-            image=self.image or images.image(REPOSITORY, self.tag),
+            image=self.image or images.image("tgi", REPOSITORY, self.tag),
             args=(*arguments, *self.extra_args),
             env=self._environment() | variables,
             port=PORT,

@@ -1,16 +1,16 @@
 """The fields of TGI's config: one for each flag and variable that is a choice, in the groups its reference has.
 
-Which flag each field is, and which flags have no field and why, is data: catalog/tgi_flags.tsv.
+Which flag each field is, and which flags have no field and why, is data: flags.tsv.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from ...core.config import CollectorUrl, Config, Count, Flag, Number, Seconds, Size, patterned
-from ..custom.config import AbsolutePath
+from ...core.config import CollectorUrl, Config, Count, Flag, Image, Number, Seconds, Size, patterned
+from ..engine import AbsolutePath, Engine
 
 Adapter = Annotated[
     str,
@@ -137,3 +137,26 @@ class TgiServerFlags(Config):
     """How much is logged; debug writes prompts too. Omitted: info."""
     graceful_termination_timeout: Annotated[Seconds, Field(ge=1, le=3600)] = 90
     """Seconds to finish open requests after SIGTERM. Omitted: 90, TGI's default."""
+
+
+class TgiFlags(TgiModelFlags, TgiBatchFlags, TgiServerFlags, Engine):
+    """Every setting of TGI: the flags of its launcher, and which image they are for."""
+
+    platform: ClassVar[Literal["cuda", "rocm"]] = "cuda"
+    """Whose GPUs the image is built for."""
+
+    kind: Literal["tgi"] = "tgi"
+    """The engine's name."""
+    version: Annotated[str, patterned(r"^\w[\w.-]{0,127}$", "an image tag such as 3.3.6")] = "3.3.6"
+    """Image tag. Omitted: 3.3.6, the newest release whose image was seen to be pulled. Mind that a tag can move;
+    the digest is added where one is known."""
+    image: Image | None = None
+    """Another image with TGI in it, such as a mirror in Artifact Registry. Omitted: the official one at `version`."""
+    extra_args: tuple[str, ...] = ()
+    """Arguments handed to the launcher as they are, for an image of yours with flags that no field here is for. None
+    that a field sets, and no credential. Omitted: none."""
+
+    @property
+    def tag(self) -> str:
+        """The image's tag: each release has one more for AMD GPUs."""
+        return f"{self.version}-rocm" if self.platform == "rocm" else self.version

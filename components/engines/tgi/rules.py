@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from ...catalog import images
 from ...core.errors import Problem
+from .. import images
 from ..flags import extra_arguments_misfits, release_misfits
-from ..rocm import rocm_refusal
-
-if TYPE_CHECKING:
-    from .config import TgiEngine
+from .flags import TgiFlags
+from .rocm import rocm_refusal
 
 REPOSITORY = "ghcr.io/huggingface/text-generation-inference"
 _BITSANDBYTES = ("bitsandbytes-nf4", "bitsandbytes-fp4")
@@ -25,7 +22,7 @@ _SPLIT = frozenset(" \t\n*?[")
 """What a shell acts on in an argument without quotes: tgi-entrypoint.sh hands them on as `$@`."""
 
 
-def misfits(engine: TgiEngine) -> Iterator[Problem]:
+def misfits(engine: TgiFlags) -> Iterator[Problem]:
     """Everything that does not fit together in one engine's settings."""
     yield from _image_misfits(engine)
     yield from _token_misfits(engine)
@@ -47,7 +44,7 @@ def splits(argument: str) -> bool:
     return not argument or not _SPLIT.isdisjoint(argument)
 
 
-def _image_misfits(engine: TgiEngine) -> Iterator[Problem]:
+def _image_misfits(engine: TgiFlags) -> Iterator[Problem]:
     if engine.image is not None:
         return
     if engine.version.endswith("-rocm"):
@@ -56,14 +53,14 @@ def _image_misfits(engine: TgiEngine) -> Iterator[Problem]:
         yield Problem(("version",), f'got "{engine.version}", an image for AMD GPUs, which GKE does not have; {fix}')
         return
     tag = engine.tag
-    if reason := images.refusal(REPOSITORY, tag):
+    if reason := images.refusal("tgi", REPOSITORY, tag):
         rocm = engine.platform == "rocm"
-        usable = [each for each in images.usable_tags(REPOSITORY) if each.endswith("-rocm") == rocm]
+        usable = [each for each in images.usable_tags("tgi", REPOSITORY) if each.endswith("-rocm") == rocm]
         listed = ", ".join(each.removesuffix("-rocm") for each in usable)
         yield Problem(("version",), f'got "{engine.version}"; {reason}; use one of: {listed}')
 
 
-def _token_misfits(engine: TgiEngine) -> Iterator[Problem]:
+def _token_misfits(engine: TgiFlags) -> Iterator[Problem]:
     prompt, total = engine.max_input_tokens, engine.max_total_tokens
     prefill, batch = engine.max_batch_prefill_tokens, engine.max_batch_total_tokens
     if prompt and total and prompt >= total:
@@ -79,7 +76,7 @@ def _token_misfits(engine: TgiEngine) -> Iterator[Problem]:
         yield Problem(("max_batch_prefill_tokens",), f"{message}, so that each prompt is worked on whole")
 
 
-def unchunked(engine: TgiEngine) -> str:
+def unchunked(engine: TgiFlags) -> str:
     """Why prompts are not worked on in parts; empty when they are (models/model.py)."""
     if engine.prefill_chunking is False:
         return "prefill_chunking is false"
@@ -90,12 +87,12 @@ def unchunked(engine: TgiEngine) -> str:
     return "speculate is set" if engine.speculate else ""
 
 
-def _paged(engine: TgiEngine) -> bool:
+def _paged(engine: TgiFlags) -> bool:
     """Whether it uses paged attention; the image for AMD GPUs does unless told otherwise (Dockerfile_amd)."""
     return engine.attention == "paged" or (engine.platform == "rocm" and engine.attention is None)
 
 
-def _model_misfits(engine: TgiEngine) -> Iterator[Problem]:
+def _model_misfits(engine: TgiFlags) -> Iterator[Problem]:
     if engine.dtype and engine.quantize and engine.quantize not in _BITSANDBYTES:
         message = f"dtype {engine.dtype} cannot be combined with quantize {engine.quantize}; drop one"
         yield Problem(("dtype",), message)
@@ -117,7 +114,7 @@ def _model_misfits(engine: TgiEngine) -> Iterator[Problem]:
             yield Problem(("lora_adapters", number), f'"{name}" is listed {names[name]} times; {fix}')
 
 
-def _attention_misfits(engine: TgiEngine) -> Iterator[Problem]:
+def _attention_misfits(engine: TgiFlags) -> Iterator[Problem]:
     if engine.kv_cache_dtype and engine.attention == "flashdecoding":
         message = f"{engine.kv_cache_dtype} needs flashinfer or paged attention; got flashdecoding: drop one"
         yield Problem(("kv_cache_dtype",), message)
@@ -131,16 +128,16 @@ def _attention_misfits(engine: TgiEngine) -> Iterator[Problem]:
         yield Problem(("prefill_chunking",), f"TGI turns it off: {cause}; drop one")
 
 
-def _rocm_misfits(engine: TgiEngine) -> Iterator[Problem]:
+def _rocm_misfits(engine: TgiFlags) -> Iterator[Problem]:
     if engine.platform != "rocm":
         return
     for field in ("quantize", "kv_cache_dtype", "attention"):
         value = getattr(engine, field)
-        if value and (reason := rocm_refusal("tgi", field, value)):
+        if value and (reason := rocm_refusal(field, value)):
             yield Problem((field,), f"got {value}; {reason}")
 
 
-def _client_misfits(engine: TgiEngine) -> Iterator[Problem]:
+def _client_misfits(engine: TgiFlags) -> Iterator[Problem]:
     if "*" in engine.cors_allow_origin and len(engine.cors_allow_origin) > 1:
         yield Problem(("cors_allow_origin",), "`*` allows every origin already; write it alone")
     if (most := engine.max_concurrent_requests) and (size := engine.max_client_batch_size) and size > most:

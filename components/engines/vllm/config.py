@@ -1,30 +1,28 @@
 """vLLM as an engine: `vllm serve` of its CUDA images, releases 0.24 to 0.33.
 
-The flags are in `vllm_model`, `vllm_running` and `vllm_serving`, the rules between them in `vllm_rules`. What is said
-about vLLM was read in wheel vllm 0.33.0 and compared with 0.24.0, 0.30.0 and 0.31.0.
+Its settings are in `flags`, the rules between them in `rules`. What is said about vLLM was read in wheel vllm 0.33.0
+and compared with 0.24.0, 0.30.0 and 0.31.0.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from ...catalog import images, metrics
+from ...catalog import metrics
 from ...catalog.quantization import methods_of
-from ...core.config import Config, Image, patterned
+from ...core.config import Config
 from ...core.demand import Demand
 from ...core.errors import MisfitError, Problem
+from .. import images
 from ..engine import Launch, Probe, Security
 from ..flags import FlagHints, extra_arguments_misfits, release_misfits
-from .model import VllmModelFlags
+from .flags import VllmFlags
 from .rules import misfits
-from .running import VllmRunningFlags
-from .serving import VllmServingFlags
 
 REPOSITORY = "vllm/vllm-openai"
 PORT = 8000
@@ -49,22 +47,11 @@ _AS_JSON = frozenset({"allowed_origins", "allowed_methods", "allowed_headers"})
 _WITH_COMMAS = frozenset({"disable_access_log_for_endpoints"})
 
 
-class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
+class VllmEngine(VllmFlags):
     """vLLM, the flags of `vllm serve`. An omitted one keeps vLLM's own default."""
 
     unknown_field_hints: ClassVar[Mapping[str, str]] = FlagHints("vllm")
     needs_gpu: ClassVar[bool] = True
-
-    kind: Literal["vllm"]
-    """The engine's name."""
-    version: Annotated[str, patterned(r"^\w[-\w.]{0,127}$", "an image tag such as v0.30.0-cu129")] = "v0.30.0-cu129"
-    """Image tag. Omitted: v0.30.0-cu129, whose CUDA 12.9 runs on NVIDIA drivers from 525 on; images of CUDA 13
-    (v0.31.0) ask for 580 (docs.nvidia.com/cuda/cuda-toolkit-release-notes, minor version compatibility)."""
-    image: Image | None = None
-    """Another image with vLLM in it, such as a mirror in Artifact Registry. Omitted: the official one at `version`,
-    which says which flags there are in either case."""
-    extra_args: tuple[str, ...] = ()
-    """Further arguments, for flags that are not fields here. Omitted: none."""
 
     @model_validator(mode="after")
     def _fields_fit(self) -> VllmEngine:
@@ -73,8 +60,8 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
         return self
 
     def _version_misfits(self) -> Iterator[Problem]:
-        if self.image is None and (reason := images.refusal(REPOSITORY, self.version)):
-            usable = ", ".join(images.usable_tags(REPOSITORY))
+        if self.image is None and (reason := images.refusal("vllm", REPOSITORY, self.version)):
+            usable = ", ".join(images.usable_tags("vllm", REPOSITORY))
             yield Problem(("version",), f'got "{self.version}"; {reason}; use one of: {usable}')
         release = self.release
         if release and release < _OLDEST:
@@ -85,11 +72,9 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
             yield Problem(("quantization",), text)
         yield from release_misfits("vllm", ".".join(map(str, release or ())), self.model_fields_set)
 
-    @property
-    def release(self) -> tuple[int, ...] | None:
-        """The release that the tag names, `(0, 30, 0)`; `None` for a tag that names none, such as a nightly's."""
-        found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?![\w])", self.version)
-        return tuple(int(part) for part in found.groups(default="0")) if found else None
+    def named(self, model: str) -> Self:
+        """Told the model's name, unless it has names already: from a folder it would take the path."""
+        return self if self.served_model_name else self.model_copy(update={"served_model_name": (model,)})
 
     def launch(self, model: str, revision: str | None, gpus: int) -> Launch:
         """How vLLM serves `model` in one pod.
@@ -140,7 +125,7 @@ class VllmEngine(VllmServingFlags, VllmRunningFlags, VllmModelFlags):
     def _launch(self, model: str, revision: str | None, width: int, stages: int) -> Launch:
         return Launch(
             container="vllm",
-            image=self.image or images.image(REPOSITORY, self.version),
+            image=self.image or images.image("vllm", REPOSITORY, self.version),
             args=(*self._first(model, revision, width, stages), *self._arguments(), *self.extra_args),
             env=self._environment(),
             port=PORT,

@@ -7,19 +7,16 @@ parallel.py, vllm/entrypoints/common/cli_args.py), known here before a GPU is pa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ...core.errors import Problem
-
-if TYPE_CHECKING:
-    from .config import VllmEngine
+from .flags import VllmFlags
 
 _LORA = ("lora_modules", "max_loras", "max_lora_rank", "max_cpu_loras", "fully_sharded_loras", "lora_dtype")
 _GENERATES = ("speculative_config", "tool_call_parser", "reasoning_parser", "enable_auto_tool_choice", "chat_template")
 _GRAPHS = ("cudagraph_capture_sizes", "max_cudagraph_capture_size")
 
 
-def misfits(engine: VllmEngine) -> Iterator[Problem]:
+def misfits(engine: VllmFlags) -> Iterator[Problem]:
     """Every pair of an engine's fields that does not fit together."""
     yield from _batches(engine)
     yield from _memory(engine)
@@ -29,7 +26,7 @@ def misfits(engine: VllmEngine) -> Iterator[Problem]:
     yield from _telling(engine)
 
 
-def _batches(engine: VllmEngine) -> Iterator[Problem]:
+def _batches(engine: VllmFlags) -> Iterator[Problem]:
     tokens, requests = engine.max_num_batched_tokens, engine.max_num_seqs
     length = engine.max_model_len or 0
     if engine.max_model_len == 0:
@@ -55,7 +52,7 @@ def _batches(engine: VllmEngine) -> Iterator[Problem]:
         yield Problem(("max_cudagraph_capture_size",), text)
 
 
-def _memory(engine: VllmEngine) -> Iterator[Problem]:
+def _memory(engine: VllmFlags) -> Iterator[Problem]:
     if engine.kv_cache_memory_bytes and engine.gpu_memory_utilization:
         text = "takes the place of gpu_memory_utilization, which vLLM then ignores; drop one of them"
         yield Problem(("kv_cache_memory_bytes",), text)
@@ -76,7 +73,7 @@ def _memory(engine: VllmEngine) -> Iterator[Problem]:
         yield Problem(("enable_eplb",), "moves whole experts; add enable_expert_parallel: true")
 
 
-def _adapters(engine: VllmEngine) -> Iterator[Problem]:
+def _adapters(engine: VllmFlags) -> Iterator[Problem]:
     if not engine.enable_lora:
         for name in (name for name in _LORA if getattr(engine, name)):
             yield Problem((name,), "is about LoRA adapters, which are off; add enable_lora: true")
@@ -85,7 +82,7 @@ def _adapters(engine: VllmEngine) -> Iterator[Problem]:
         yield Problem(("max_cpu_loras",), text)
 
 
-def _requests(engine: VllmEngine) -> Iterator[Problem]:
+def _requests(engine: VllmFlags) -> Iterator[Problem]:
     if engine.enable_auto_tool_choice and not engine.tool_call_parser:
         yield Problem(("enable_auto_tool_choice",), "needs tool_call_parser: how this model writes tool calls")
     if engine.runner == "pooling":
@@ -110,7 +107,7 @@ def _requests(engine: VllmEngine) -> Iterator[Problem]:
         yield Problem(("mm_shm_cache_max_object_size_mb",), text)
 
 
-def _speculation(engine: VllmEngine) -> Iterator[Problem]:
+def _speculation(engine: VllmFlags) -> Iterator[Problem]:
     guess = engine.speculative_config
     if guess is None:
         return
@@ -135,7 +132,7 @@ def _speculation(engine: VllmEngine) -> Iterator[Problem]:
         yield Problem(("max_num_batched_tokens",), text)
 
 
-def _telling(engine: VllmEngine) -> Iterator[Problem]:
+def _telling(engine: VllmFlags) -> Iterator[Problem]:
     if engine.enable_log_outputs and not engine.enable_log_requests:
         yield Problem(("enable_log_outputs",), "needs enable_log_requests: true")
     if engine.disable_log_stats:

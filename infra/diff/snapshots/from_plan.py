@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from components.core.errors import dotted
+from components.core.facts import TrackFacts
 from components.core.manifest import Shared
 from components.core.plan import ItemOutput, Late, Plan, SecretRef
 from components.reading.index import Index
@@ -41,6 +43,7 @@ def snapshot_of(
         resources=tuple(resources_of(plan)),
         file=file or str(loaded.stack.path),
         nodes=plan.nodes,
+        tracks={part.key: tuple(map(_outlined, part.tracks)) for part in plan.parts if part.tracks},
         cost=cost_of(plan, index) if cost and index else None,
         picture=_picture(loaded) if picture else "",
         lines=_lines(loaded),
@@ -53,6 +56,11 @@ def cost_of(plan: Plan, index: Index) -> Mapping[str, Any]:
     from components.cost.estimate import estimate  # noqa: PLC0415 - snapshots without a price do without it
 
     return estimate(plan, index=index).as_json()
+
+
+def _outlined(track: TrackFacts) -> TrackFacts:
+    """A version without what only proofs and collectors read: names of metrics alone would be half of a snapshot."""
+    return replace(track, demand=None, metrics={})
 
 
 def resources_of(plan: Plan) -> Iterator[Resource]:

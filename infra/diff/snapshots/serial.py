@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
 from typing import Any
 
+from components.core.facts import TrackFacts
 from components.core.plan import NodeShape, Taint
 
 from .snapshot import Resource, Snapshot
 
 FORMAT = 1
 """The form of the JSON; only a change that an older reader would misunderstand raises it."""
+_OF_TRACKS = tuple(one.name for one in fields(TrackFacts) if one.name not in ("demand", "metrics"))
+"""What a snapshot has of a version."""
 
 
 class SerialError(ValueError):
@@ -24,6 +27,10 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
         "format": FORMAT,
         **{one.name: getattr(snapshot, one.name) for one in fields(Snapshot)},
         "resources": [{one.name: getattr(entry, one.name) for one in fields(Resource)} for entry in snapshot.resources],
+        "tracks": {
+            key: [{name: getattr(track, name) for name in _OF_TRACKS} for track in tracks]
+            for key, tracks in snapshot.tracks.items()
+        },
         "nodes": [asdict(node) for node in snapshot.nodes],
     }
 
@@ -39,6 +46,9 @@ def from_json(data: Mapping[str, Any]) -> Snapshot:
     try:
         known = _known(Snapshot, data)
         known["resources"] = tuple(_resource(entry) for entry in data.get("resources", ()))
+        known["tracks"] = {
+            key: tuple(_track(entry) for entry in tracks) for key, tracks in data.get("tracks", {}).items()
+        }
         known["nodes"] = tuple(_node(entry) for entry in data.get("nodes", ()))
         for name in ("errors", "notes", "findings", "waived", "footprints"):
             if known.get(name) is not None:
@@ -53,6 +63,11 @@ def _resource(data: Mapping[str, Any]) -> Resource:
     if not isinstance(known["properties"], Mapping):
         raise TypeError(f"properties of {known['key']} are no mapping")
     return Resource(**known | {"at": tuple(known["at"])})
+
+
+def _track(data: Mapping[str, Any]) -> TrackFacts:
+    known = _known(TrackFacts, data)
+    return TrackFacts(**known | {"signals": tuple(known.get("signals", ()))})
 
 
 def _node(data: Mapping[str, Any]) -> NodeShape:

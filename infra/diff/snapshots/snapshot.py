@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.core.errors import Path
+from components.core.facts import TrackFacts
 from components.core.plan import NodeShape
 
 
@@ -61,6 +62,8 @@ class Snapshot:
         cost: the environment's entry of `infra cost --format json`; `None` when unknown.
         footprints: `footprints` of `infra check --format json`, cold starts among them; `None` when unknown.
         picture: the environment as SVG; empty when unknown.
+        tracks: what builders knew of each version of a model, by component, without what only the side that planned
+            it has a use for: demands and names of metrics; empty where nobody planned it.
         notes: what a reader must know of how this was made, such as a lock that could not be installed.
         lines: where components stand in the stack file, `models.llama` by line; empty when unknown.
     """
@@ -76,5 +79,10 @@ class Snapshot:
     cost: Mapping[str, Any] | None = None
     footprints: tuple[Mapping[str, Any], ...] | None = None
     picture: str = ""
+    tracks: Mapping[str, tuple[TrackFacts, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
     lines: Mapping[str, int] = field(default_factory=dict)
+
+    def track(self, resource: Resource) -> TrackFacts | None:
+        """The version of a model that a resource belongs to; `None` for what all versions share, or where unknown."""
+        return next((one for one in self.tracks.get(resource.component, ()) if one.owns(resource.role)), None)

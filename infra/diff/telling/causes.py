@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.core.facts import image_version
+from components.engines.flags import name_of
 
 from ...terminal.words import listed
 from ..compare import PROTECT, Difference
 from ..pair import Pair
 from ..report import ABSENT, FieldChange
 
-_ENGINES = {"tgi": "TGI", "vllm": "vLLM", "sglang": "SGLang", "tei": "TEI"}
-"""How engines are written, by the name of their container."""
 _FIELDS = {
     "guestAccelerators.count": "GPUs a node",
     "guestAccelerators.type": "GPU",
@@ -72,7 +71,7 @@ def value_words(value: Any) -> str | None:
 def image_words(container: Mapping[str, Any]) -> str:
     """`TGI 3.3.6`; empty where a container has no image."""
     name, image = str(container.get("name", "")), container.get("image")
-    return f"{_ENGINES.get(name, name)} {image_version(image)}".strip() if isinstance(image, str) else ""
+    return f"{name_of(name)} {image_version(image)}".strip() if isinstance(image, str) else ""
 
 
 def _cause(one: Difference, shown: FieldChange) -> str:
@@ -128,7 +127,7 @@ def _image(container: str, shown: FieldChange) -> str:
     if not isinstance(shown.before, str) or not isinstance(shown.after, str):
         return f"image of {container}"
     old, new = image_version(shown.before), image_version(shown.after)
-    name = _ENGINES.get(container, container)
+    name = name_of(container)
     if old != new:
         return f"{name} {old or 'without a tag'} → {new or 'without a tag'}"
     return f"{name} {_changed('image', shown).removeprefix('image ')}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from components.catalog.images import usable_tags
 from components.catalog.metrics import emitted
 from components.catalog.zones import zones_in_region
+from components.engines.images import usable_tags
 from components.engines.sglang import config as sglang
 from components.engines.sglang.catalog import parsers
 from components.engines.tgi import rules as tgi_rules
@@ -112,9 +112,9 @@ def _download(author: Author, about: Mapping[str, Any]) -> Any:
 
 
 OVERRIDES: Mapping[str, Override] = {
-    "VllmEngine.version": of(*usable_tags(vllm.REPOSITORY), "v0.33.0"),
-    "SglangEngine.version": of(*usable_tags(sglang.REPOSITORY), "v0.5.23"),
-    "TgiEngine.version": of(*(tag for tag in usable_tags(tgi_rules.REPOSITORY) if "rocm" not in tag)),
+    "VllmEngine.version": of(*usable_tags("vllm", vllm.REPOSITORY), "v0.33.0"),
+    "SglangEngine.version": of(*usable_tags("sglang", sglang.REPOSITORY), "v0.5.23"),
+    "TgiEngine.version": of(*(tag for tag in usable_tags("tgi", tgi_rules.REPOSITORY) if "rocm" not in tag)),
     "TeiEngine.version": of("1.9.3", "1.9.3", "1.9.0"),
     # The names say which image it is a mirror of.
     "TgiEngine.image": of(f"{tgi_rules.REPOSITORY}:3.3.6", f"{_MIRROR}text-generation-inference:{_TAG}"),

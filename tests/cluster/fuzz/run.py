@@ -14,6 +14,7 @@ from components.core.errors import Path
 from components.reading.workload import place
 from components.tenancy.namespace import NamespaceConfig, QuotaConfig
 from infra.plan.environment import Environment
+from tests.watchers import NEEDS_ADAPTER, watched
 
 from ..place import REPOSITORY
 from .faults import ANY, changes, faults, with_fault
@@ -114,7 +115,8 @@ def compare(values: Mapping[str, Any], judge: Judge, tally: Tally | None = None)
 
     Raises:
         DisagreementError: with the reasons of both, when `check` accepts what the API server refuses, when it refuses
-            one thing and is silent about another that the API server refuses, or when it refuses no place of the stack.
+            one thing and is silent about another that the API server refuses, when it refuses no place of the stack, or
+        when it would not refuse a model that another Prometheus reads.
     """
     counts = tally.counts if tally else Counter()
     counts["environments"] += 1
@@ -124,7 +126,8 @@ def compare(values: Mapping[str, Any], judge: Judge, tally: Tally | None = None)
     counts["accepted" if checked.accepts else "refused"] += 1
     if checked.plan is None:
         lost = [path for path in checked.paths if not _is_place(values, path)]
-        _agree(values, checked, [f"check refuses {path}, which is no place of the stack" for path in lost])
+        reasons = [f"check refuses {path}, which is no place of the stack" for path in lost]
+        _agree(values, checked, reasons + forgiven(values, checked))
         return
     judgement = judge.judge(checked.plan)
     counts.update(objects=judgement.objects, pods=judgement.pods, elsewhere=judgement.elsewhere)
@@ -140,6 +143,29 @@ def compare(values: Mapping[str, Any], judge: Judge, tally: Tally | None = None)
         counts.update({"refused with a plan": 1, "refused by both": int(bool(judgement.refused))})
     if not checked.waived:
         _agree(values, checked, _untold(checked, judgement))
+
+
+def forgiven(values: Mapping[str, Any], checked: Checked) -> list[str]:
+    """What `check` refuses of models, and would not if another Prometheus read their metrics.
+
+    A model is right or wrong by itself: whoever reads metrics must neither launch its engine otherwise nor hide what is
+    wrong with it. The proofs of a plan are left out, because a Prometheus of our own takes room on nodes too.
+    """
+    addons, observability = values.get("addons", {}), values.get("observability", {})
+    if not isinstance(addons, dict) or not isinstance(observability, dict):
+        return []
+    reasons = []
+    adapter = "present" if addons.get("metrics_adapter") else None  # Google's asks Google's Prometheus only
+    for scraper in ("standalone", "operator"):
+        other = check(watched(values, scraper, adapter))
+        still = {str(problem) for problem in other.problems}
+        reasons += [
+            f"check does not refuse it with {scraper}: {problem}"
+            for problem in checked.problems
+            if len(problem.path) > 1 and problem.path[0] == "models" and NEEDS_ADAPTER not in problem.message
+            if str(problem) not in still
+        ]
+    return reasons
 
 
 def good(count: int) -> list[dict[str, Any]]:

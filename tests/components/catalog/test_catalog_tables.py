@@ -14,65 +14,33 @@ from components.catalog.node_reservations import allocatable
 from components.catalog.zones import is_zone, lacks, region_of, regions_by_accelerator, zones_by_accelerator
 from components.core.quantity import GIB
 
-FOLDER = Path(table.__file__).parent
-TABLES = (
-    "accelerators",
-    "mig_partitions",
-    "machine_types",
-    "attachable_gpus",
-    "accelerator_zones",
-    "accelerator_regions",
-    "provisioning_limits",
-    "node_reservations",
-    "cloud_enums",
-    "loading_rates",
-    "start_steps",
-    "image_sizes",
-    "hyperdisk_ml_machines",
-    "models",
-    "model_variants",
-    "gpu_memory",
-    "weight_formats",
-    "quantization",
-    "dtypes",
-    "engine_memory",
-    "engine_releases",
-    "memory_defects",
-    "step_defaults",
-    "sglang_shares",
-    "tgi_compute",
-    "prices",
-    "object_fields",
-    "replacements",
-)
+TABLES = sorted(Path(table.__file__).parents[1].rglob("*.tsv"))
 MACHINES = st.sampled_from(sorted(machine_types()))
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_every_fact_has_a_date_and_a_source(name: str) -> None:
-    for row in table.rows(name):
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_fact_has_a_date_and_a_source(path: Path) -> None:
+    for row in table.rows(path.stem, path.parent):
         assert re.fullmatch(r"20\d\d-\d\d-\d\d", row["as_of"])
         assert len(row["source"]) > 10
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_no_fact_stands_in_a_table_twice(name: str) -> None:
-    facts = [tuple(row.values()) for row in table.rows(name)]
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_no_fact_stands_in_a_table_twice(path: Path) -> None:
+    facts = [tuple(row.values()) for row in table.rows(path.stem, path.parent)]
     assert len(facts) == len(set(facts))
 
 
-def test_a_row_with_a_missing_cell_is_reported_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_with_a_missing_cell_is_reported_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "broken.tsv").write_text("name\tas_of\tsource\nx\t2026-01-01\n")
-    monkeypatch.setattr(table, "__file__", str(tmp_path / "table.py"))
     with pytest.raises(ValueError, match=r"broken\.tsv:2 has 2 cells; the header has 3 columns"):
-        table.rows("broken")
+        table.rows("broken", tmp_path)
 
 
-def test_a_table_without_sources_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_without_sources_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bare.tsv").write_text("name\tas_of\n")
-    monkeypatch.setattr(table, "__file__", str(tmp_path / "table.py"))
     with pytest.raises(ValueError, match=r"bare\.tsv has no column source"):
-        table.rows("bare")
+        table.rows("bare", tmp_path)
 
 
 def test_every_gpu_a_machine_has_is_described_and_has_regions() -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from components.core.quantity import GIB
-from components.memory.kv_cache import token_bytes
-from components.memory.weights import weight_bytes
 
+from .held import token_bytes, weight_bytes
 from .reports import Report
 
 _SHARE = 0.9

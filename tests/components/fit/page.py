@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from statistics import median
 
-from components.catalog.table import rows
+from components.catalog.engine_memory import ANY
+from components.catalog.table import engine_rows, rows
 from components.core.quantity import GIB
+from components.engines.registry import ENGINES as KINDS
 
 from .others import accelerate, kaito, planner
 from .reports import ENGINES, Report, readings, reports
@@ -41,9 +43,9 @@ _HEAD = """# Memory fit
 
 `infra check` and `infra fit` count what one GPU holds the way the engine itself counts it when it starts. No number is
 fitted to an observation: each is read from an engine's source, from PyTorch's, or from a published document, and stands
-with its source in `components/catalog/engine_memory.tsv`. This page is made from the code (`make docs`) and shows the
-calculator against the observed fits and failures in `tests/components/fit/fit_reports.tsv`; the tests hold it to these
-bars.
+with its source in the engine's `memory.tsv` or in `components/catalog/engine_memory.tsv`. This page is made from the
+code (`make docs`) and shows the calculator against the observed fits and failures in
+`tests/components/fit/fit_reports.tsv`; the tests hold it to these bars.
 """
 
 _FORMULAS = """## The formulas
@@ -200,8 +202,9 @@ def _readings() -> Iterator[str]:
 def _facts() -> Iterator[str]:
     yield "| engine | what | from version | value | source |"
     yield "|---|---|---|---:|---|"
-    for row in rows("engine_memory"):
-        yield f"| {row['engine']} | {row['fact']} | {row['since']} | {row['value']} | {row['source']} |"
+    tables = {engine.kind: engine_rows(engine.kind, "memory") for engine in KINDS} | {ANY: rows("engine_memory")}
+    for engine, row in ((engine, row) for engine, table in tables.items() for row in table):
+        yield f"| {engine} | {row['fact']} | {row['since']} | {row['value']} | {row['source']} |"
 
 
 def _gibs(logged: float, computed: float) -> tuple[str, str]:

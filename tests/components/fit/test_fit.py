@@ -18,9 +18,8 @@ from components.engines.tgi.memory import teraflops
 from components.fit.fit import Fit, NoFitError, fit
 from components.fit.remedies import remedies
 from components.memory.architecture import ArchitectureConfig
-from components.memory.kv_cache import held_tokens, page_tokens, request_bytes, token_bytes
-from components.memory.sharding import possible_shards, shard_misfit
-from components.memory.weights import weight_bytes
+
+from .held import held_tokens, page_tokens, possible_shards, request_bytes, shard_misfit, token_bytes, weight_bytes
 
 DECODERS = [model for model in models().values() if model.kind == "decoder"]
 WRITERS = st.sampled_from(DECODERS)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from components.catalog import images
 from components.core.manifest import object_item
 from components.core.plan import Item, Part, Plan, SecretRef
+from components.engines.image_facts import with_digest
 from components.engines.registry import EngineConfig
 from components.tenancy.pod_security import level_reached
 
@@ -112,7 +112,7 @@ def test_a_registry_port_is_not_a_tag() -> None:
 
 def test_a_known_digest_is_offered_whole() -> None:
     plan = with_llama(engine=CUSTOM | {"image": "vllm/vllm-openai:v0.30.0"})
-    assert only(plan, "image-without-digest")[2] == (images.image("vllm/vllm-openai", "v0.30.0"),)
+    assert only(plan, "image-without-digest")[2] == (with_digest("vllm/vllm-openai", "v0.30.0"),)
 
 
 def test_one_image_in_several_versions_of_a_server_is_told_once() -> None:

@@ -16,10 +16,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.catalog import table
-from components.catalog.image_tools import http_tool
 from components.core.errors import ConfigError
 from components.engines.custom.config import CustomEngine, MetricsConfig
+from components.engines.image_facts import http_tool
 from components.engines.tgi.config import TgiEngine
 from components.serving.config import ModelServerConfig, ResourcesConfig, SecretKeyConfig, SecurityConfig
 from components.serving.docker import Container, Vendor, compose, container, run_commands, run_script
@@ -203,7 +202,6 @@ def test_a_mirror_of_an_image_has_the_same_tools() -> None:
     assert http_tool(f"r.io:5000/team/text-generation-inference:3.3.6@{digest}") == "curl"
     assert http_tool("text-embeddings-inference") == "bash"
     assert http_tool("r.io/team/unknown:1") == ""
-    assert {row["tool"] for row in table.rows("image_tools")} == {"curl", "bash"}
 
 
 def test_bash_alone_can_tell_a_healthy_server_from_a_broken_one(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from components.catalog import table
-from components.catalog.engine_flags import conversion_of, equivalents, flags_of
-from components.serving.migration import TARGETS, engine_class
+from components.catalog.table import engine_rows
+from components.engines.flag_tables import concepts, flags_of, settings_of
+from components.engines.registry import BY_KIND
+from components.serving.migration import targets
 from infra import cli
 from infra.commands.migrate import change
 from infra.plan.environments import Loaded, environment_paths, load, need_project
@@ -23,7 +24,7 @@ from infra.prove.prove import prove_environment
 ROOT = Path(__file__).resolve().parents[3]
 DAY = date(2026, 11, 21)
 MIGRATED = ROOT / "tests/stacks/ok/migrated.yaml"
-ENGINES = tuple(TARGETS)
+ENGINES = targets()
 
 
 @pytest.fixture(autouse=True)
@@ -187,21 +188,22 @@ def test_a_cache_of_one_node_cannot_have_a_canary_beside_it(tmp_path: Path) -> N
 
 
 def test_every_setting_of_tgi_was_compared_with_the_other_engines() -> None:
-    compared = {each.fields.get("tgi") for each in equivalents()}
+    compared = {each.field for each in settings_of("tgi").values()}
     assert {flag.field for flag in flags_of("tgi").values() if flag.field} - compared == set()
 
 
-def test_the_tables_of_equivalents_name_fields_and_values_that_exist() -> None:
-    concepts = {each.concept for each in equivalents()}
-    assert {row["concept"] for row in table.rows("flag_conversions")} <= concepts
-    assert {row["concept"] for row in table.rows("flag_values")} <= concepts
-    for each in equivalents():
-        for engine, field in each.fields.items():
-            assert field in engine_class(engine).model_fields, f"{engine}.{field}"
-        for engine, fields in conversion_of(each.concept).also.items():
-            assert set(fields) <= engine_class(engine).model_fields.keys()
-        missing = [engine for engine in ENGINES if engine not in each.fields]
-        assert each.note or not missing, f"{each.concept}: what to do on {missing}?"
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_engines_call_an_idea_are_fields_and_ideas_that_exist(engine: str) -> None:
+    for concept, each in settings_of(engine).items():
+        assert concept in concepts()
+        assert {each.field, *each.also} <= BY_KIND[engine].config.model_fields.keys(), concept
+        assert bool(each.form) == (concepts()[concept].way == "form"), concept
+    assert {row["concept"] for row in engine_rows(engine, "words")} <= settings_of(engine).keys()
+
+
+def test_an_idea_that_some_engine_lacks_says_what_to_do_there() -> None:
+    for name, concept in concepts().items():
+        assert concept.note or all(name in settings_of(engine) for engine in ENGINES), name
 
 
 def test_what_is_printed_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:

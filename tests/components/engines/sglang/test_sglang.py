@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.catalog.engine_flags import equivalents, flags_of
 from components.catalog.metrics import metrics_of
 from components.catalog.quantization import methods_of
 from components.core.errors import ConfigError
 from components.core.plan import GPU
+from components.engines.flag_tables import flags_of, settings_of
 from components.engines.sglang.config import SglangEngine
 from components.engines.sglang.flags import QuantizationMethod, SglangFlags
 from components.serving.config import ModelServerConfig
@@ -70,8 +70,7 @@ def test_a_release_has_each_flag_that_the_table_says_it_has(release: str) -> Non
 
 
 def test_each_equivalent_of_another_engine_is_a_field() -> None:
-    named = {each.fields["sglang"] for each in equivalents() if "sglang" in each.fields}
-    assert named <= set(SglangEngine.model_fields)
+    assert {each.field for each in settings_of("sglang").values()} <= set(SglangEngine.model_fields)
 
 
 def test_each_quantization_has_its_oldest_gpu() -> None:

@@ -8,10 +8,10 @@ from typing import Any, get_args
 import pytest
 
 from components.catalog.accelerators import accelerators
-from components.catalog.engine_flags import flags_of
 from components.catalog.metrics import role
 from components.core.errors import ConfigError
 from components.core.plan import GPU, Item, Part
+from components.engines.flag_tables import flags_of
 from components.engines.tei.config import TeiEngine
 from components.engines.tei.variants import variant, variants
 from components.gpu.node_pool import GpuNodePoolConfig, Nodes

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.catalog import table
-from components.catalog.engine_flags import equivalents, flags_of, mistakes_of
 from components.catalog.quantization import methods_of
 from components.core.errors import ConfigError
-from components.engines.rocm import rocm_refusal
+from components.engines.flag_tables import flags_of, mistakes_of, settings_of
 from components.engines.tgi.config import TgiEngine, TgiOnRocm
+from components.engines.tgi.rocm import rocm_refusal
 from components.engines.tgi.rules import splits
 from components.serving.config import ModelServerConfig
 
@@ -44,8 +44,8 @@ SAMPLES: dict[str, Any] = {
 
 def test_every_flag_of_the_launcher_is_modelled_or_deliberately_absent() -> None:
     listed = [flag.flag for flag in FLAGS.values() if flag.flag]
-    assert set(LAUNCHER) - set(listed) == set(), "in the launcher's reference, but not in tgi_flags.tsv"
-    assert set(listed) - set(LAUNCHER) == set(), "in tgi_flags.tsv, but not in the launcher's reference"
+    assert set(LAUNCHER) - set(listed) == set(), "in the launcher's reference, but not in flags.tsv"
+    assert set(listed) - set(LAUNCHER) == set(), "in flags.tsv, but not in the launcher's reference"
     assert {flag.flag for flag in FLAGS.values() if flag.flag and flag.absent} == ABSENT
     assert all(flag.field or flag.absent for flag in FLAGS.values())
 
@@ -78,14 +78,14 @@ def test_every_field_reaches_the_launcher_by_its_flag_or_variable(flag: Any) -> 
 
 
 def test_the_table_says_where_each_flag_comes_from() -> None:
-    for name in ("tgi_flags", "flag_equivalents", "flag_mistakes", "quantization", "rocm_refusals"):
-        for row in table.rows(name):
+    for name in ("flags", "settings", "mistakes", "quantization", "rocm_refusals"):
+        for row in table.engine_rows("tgi", name):
             assert re.fullmatch(r"20\d\d-\d\d-\d\d", row["as_of"])
             assert "@" in row["source"] or re.search(r"\d+\.\d+\.\d+", row["source"])
 
 
-def test_equivalents_name_fields_that_tgi_has() -> None:
-    assert {each.fields["tgi"] for each in equivalents() if "tgi" in each.fields} <= {*TgiEngine.model_fields}
+def test_settings_that_others_have_too_are_fields_of_tgi() -> None:
+    assert {each.field for each in settings_of("tgi").values()} <= {*TgiEngine.model_fields}
     assert not mistakes_of("tgi").keys() & TgiEngine.model_fields.keys()
 
 
@@ -344,6 +344,6 @@ def test_what_amd_gpus_cannot_do_is_refused_there_and_only_there(fields: dict[st
 
 def test_every_reason_against_amd_gpus_is_about_a_value_that_exists() -> None:
     schema = TgiEngine.model_json_schema()["properties"]
-    for row in table.rows("rocm_refusals"):
+    for row in table.engine_rows("tgi", "rocm_refusals"):
         assert row["value"] in schema[row["field"]]["anyOf"][0]["enum"]
-        assert rocm_refusal(row["engine"], row["field"], row["value"]) == row["reason"]
+        assert rocm_refusal(row["field"], row["value"]) == row["reason"]

@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 import pytest
 
-from components.catalog.engine_flags import flags_of, words_of
 from components.catalog.quantization import methods
 from components.core.errors import ConfigError
+from components.engines.flag_tables import flags_of, words_of
 from components.engines.flags import extra_arguments_misfits
 from components.engines.vllm.config import VllmEngine
 from components.engines.vllm.model import Quantization

@@ -21,6 +21,19 @@ def test_a_snapshot_comes_back_as_it_was(name: str) -> None:
     assert from_json(json.loads(json.dumps(to_json(one)))) == one
 
 
+def test_a_snapshot_knows_the_versions_of_a_model_and_which_resources_are_whose() -> None:
+    one = snapshot_of(load(ROOT / "stacks/Pulumi.prod.yaml", None), today=TODAY, proved=False, cost=False)
+    read = from_json(json.loads(json.dumps(to_json(one))))
+    owners = {
+        entry.role: track.name
+        for entry in read.resources
+        if entry.component.startswith("BlueGreen/") and (track := read.track(entry))
+    }
+    assert set(owners.values()) == {"blue", "green"}
+    assert owners["blue-deployment"] == owners["blue-disruption-budget"] == "blue"
+    assert "service" not in owners
+
+
 def test_keys_that_nobody_knows_and_keys_that_are_missing_do_no_harm() -> None:
     entry = {
         "key": "Service a", "type": "kubernetes:core/v1:Service", "kind": "Service", "namespace": "", "name": "a",
