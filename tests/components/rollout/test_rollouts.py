@@ -131,7 +131,7 @@ def test_versions_on_one_engine_are_one_job_of_prometheus() -> None:
 
 
 def test_the_facts_of_each_version_are_what_its_manifests_say() -> None:
-    scaling = AutoscalingConfig(min=2, max=6, cpu_percent=70)
+    scaling = HpaConfig(min=2, max=6, cpu_percent=70)
     part = model("tgi", config(autoscaling=scaling, rollout=CanaryRollout(canary=NEW)))
     stable, canary = part.tracks
     assert (stable.fewest, stable.most, canary.fewest, canary.most) == (2, 6, 1, 1)
