@@ -106,7 +106,7 @@ class HpaConfig(ScalerSettings):
     @property
     def signals(self) -> tuple[Signal, ...]:
         """The queue, then what `pod_metrics` names."""
-        queue = (Signal(("queue_depth",), role="queue"),) if self.queue_depth is not None else ()
+        queue = (Signal(("queue_depth",), role="waiting_requests"),) if self.queue_depth is not None else ()
         return (*queue, *(Signal(("pod_metrics", name), metric=name) for name in self.pod_metrics))
 
     def renamed(self, names: Mapping[str, str]) -> Self:
@@ -143,7 +143,7 @@ class HpaConfig(ScalerSettings):
     def _pod_metrics(self, target: ScaleTarget) -> Iterator[dict[str, Any]]:
         if target.adapter is None:
             return
-        queue = {target.roles["queue"]: self.queue_depth} if self.queue_depth is not None else {}
+        queue = {target.roles["waiting_requests"]: self.queue_depth} if self.queue_depth is not None else {}
         for metric, average in (queue | self.pod_metrics).items():
             name = hpa_metric_name(target.adapter, metric, target.emitted[metric])
             value = {"type": "AverageValue", "averageValue": _quantity(average)}

@@ -207,7 +207,7 @@ def _track_items(
                     deployment["apiVersion"],
                     deployment["kind"],
                     emitted=launch.metrics,
-                    roles={"queue": launch.queue_metric},
+                    roles=launch.roles,
                     adapter=site.adapter,
                     role=track.role("autoscaler"),
                     after=(role,),

@@ -124,4 +124,4 @@ def _signals(config: ModelServerConfig, launch: Launch) -> tuple[str, ...]:
     scaling = config.autoscaling
     if scaling is None:
         return ()
-    return signal_metrics(scaling, {"queue": launch.queue_metric})
+    return signal_metrics(scaling, launch.roles)

@@ -27,7 +27,10 @@ def test_its_signals_stand_where_the_settings_name_them() -> None:
 
 
 def test_a_role_is_read_by_the_engines_name_of_it_and_not_at_all_where_it_has_none() -> None:
-    assert signal_metrics(SCALED, {"queue": "tgi_queue_size"}) == ("tgi_queue_size", "tgi_batch_current_size")
+    assert signal_metrics(SCALED, {"waiting_requests": "tgi_queue_size"}) == (
+        "tgi_queue_size",
+        "tgi_batch_current_size",
+    )
     assert signal_metrics(SCALED, {}) == ("tgi_batch_current_size",)
 
 

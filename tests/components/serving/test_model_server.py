@@ -387,7 +387,7 @@ def test_a_custom_container_runs_as_written_with_the_model_s_variables() -> None
 
 def test_a_custom_engine_may_say_whose_metrics_it_emits() -> None:
     launch = custom(metrics=MetricsConfig(like="vllm", names={"my_total": "counter"})).launch("a/b", None, 1)
-    assert launch.queue_metric == "vllm:num_requests_waiting"
+    assert launch.roles["waiting_requests"] == "vllm:num_requests_waiting"
     assert launch.metrics["my_total"] == "counter"
 
 
