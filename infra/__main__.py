@@ -17,9 +17,10 @@ from components.core.errors import ConfigError, Problem
 from components.core.plan import Plan
 from components.gpu.cluster import GkeClusterConfig, GkeExistingConfig, cluster_identifier
 from components.gpu.kubeconfig import KubeconfigConfig, gke_kubeconfig
-from infra.plan.environment import Environment, secret_keys
+from infra.plan.environment import Environment
 from infra.plan.kubeconfig import kubeconfig_file
 from infra.plan.planning import planned
+from infra.plan.references import secret_keys
 from infra.preflight import missing
 from infra.prove.prove import prove_environment
 from infra.terminal.today import utc_day

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..catalog.table import rows
 from ..core.config import is_commit
-from ..core.errors import looks_secret, names_secret
+from ..core.secrets import looks_secret, names_secret
 from ..engines.image_facts import with_digest
 from ..reading.index import Index
 from ..reading.workload import MODEL, Workload, place

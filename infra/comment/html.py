@@ -26,7 +26,7 @@ _VALUE = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class PageSection:
     """What the page says of one environment."""
 
     diff: EnvironmentDiff
@@ -91,8 +91,8 @@ def diff_lines(block: Block) -> Iterator[tuple[str, str]]:
             yield {"-": "old", "+": "new"}.get(text[:1], "same"), safe(text)
 
 
-def _section(environment: EnvironmentDiff) -> Section:
-    return Section(
+def _section(environment: EnvironmentDiff) -> PageSection:
+    return PageSection(
         diff=environment,
         verdict=words.verdict(environment),
         rows=rows(environment),

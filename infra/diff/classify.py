@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from components.catalog.replacements import ReplacementRule, rule_of
 from components.core.providers import in_cluster
+from components.core.quantity import exact
 
-from .compare import PROTECT, Difference, exact
+from .compare import PROTECT, Difference
 from .report import ABSENT, EFFECTS, Effect
 from .snapshots.snapshot import Resource
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
+
+from components.cost.figures import CostChange
+from components.proofs.finding import FindingEntry
 
 from .classify import classify, created, deleted, follows_file, renamed
 from .compare import differences, inside, protection
@@ -196,7 +199,7 @@ def _moved(before: Resource, after: Resource) -> str:
     return after.name if before.namespace == after.namespace else f"{after.namespace}/{after.name}"
 
 
-def cost_delta(base: Snapshot | None, head: Snapshot | None) -> Mapping[str, Any] | None:
+def cost_delta(base: Snapshot | None, head: Snapshot | None) -> CostChange | None:
     """What changes in the monthly cost; `None` where neither side is known.
 
     Args:
@@ -211,7 +214,7 @@ def cost_delta(base: Snapshot | None, head: Snapshot | None) -> Mapping[str, Any
     return delta(*(None if one is None else UNKNOWN if one.cost is None else one.cost for one in (base, head)))
 
 
-def _waiver(waived: Mapping[str, Any]) -> tuple[Any, ...]:
+def _waiver(waived: FindingEntry) -> tuple[Any, ...]:
     return waived.get("rule"), waived.get("at"), str(waived.get("waived"))
 
 

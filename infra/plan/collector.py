@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from components.core.errors import ConfigError, Path, Problem
@@ -19,6 +19,10 @@ class Collector:
     def add(self, path: Path, message: str) -> None:
         """Note one problem."""
         self.problems.append(Problem(path, message))
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Note problems that say themselves where they are."""
+        self.problems.extend(problems)
 
     def attempt(self, path: Path, build: Callable[[], Result]) -> Result | None:
         """Run a builder; its problems are noted below `path`, unless they say themselves that they are."""

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field
 
 from components.addons.addons import AddonsConfig
 from components.core.config import Config, DnsLabel, defaults, patterned
-from components.core.errors import MisfitError, Path, Problem
-from components.cost.ceilings import BudgetConfig, GpuQuota, quota_problems
 from components.gpu.cluster import ClusterConfig
 from components.gpu.compute_class import ComputeClassConfig
 from components.gpu.node_pool import GpuNodePoolConfig
-from components.monitoring.dcgm_exporter import DcgmExporterConfig, DcgmSource
+from components.monitoring.dcgm_exporter import DcgmSource
+from components.monitoring.observability import ObservabilityConfig
 from components.monitoring.scrape import ManagedPrometheus, NoPrometheus, PrometheusConfig
 from components.rollout.model import ModelConfig
 from components.tenancy.namespace import NamespaceConfig
 from components.tenancy.priority_class import PriorityClassConfig
 from components.traffic.backends.registry import RouteConfig
+
+from .policy import PolicyConfig
 
 ModelName = Annotated[
     str,
@@ -32,58 +31,6 @@ PoolName = Annotated[
     patterned(r"^[a-z]([-a-z0-9]*[a-z0-9])?$", "lower-case letters, digits and dashes, a letter first", max_length=39),
 ]
 """A node pool's name: Google's limit is 40 characters (cloud.google.com/kubernetes-engine/docs/reference/rest)."""
-
-
-class ObservabilityConfig(Config):
-    """Who collects metrics."""
-
-    prometheus: PrometheusConfig | None = None
-    """Which Prometheus reads the models. Omitted: Google's managed one on GKE, none elsewhere."""
-    dcgm: DcgmSource | None = None
-    """Whose DCGM exporter reports GPUs: GKE's own, a DaemonSet of ours, or none. Two at once report twice. Omitted:
-    GKE's own on clusters this stack makes, none elsewhere."""
-    dcgm_exporter: DcgmExporterConfig = defaults(DcgmExporterConfig)
-    """Settings of our DaemonSet. Omitted: its defaults."""
-
-
-class Waiver(Config):
-    """A finding the team accepts for a while."""
-
-    rule: DnsLabel
-    """The rule's id, as `infra check` prints it in brackets."""
-    at: str | None = None
-    """Where, such as models.llama; findings below it count. Omitted: everywhere."""
-    reason: Annotated[str, Field(min_length=10, max_length=500)]
-    """Why it is acceptable, for the reviewer."""
-    until: str
-    """Last day it holds, YYYY-MM-DD, in quotes: Pulumi turns a bare date into a time stamp."""
-
-    @field_validator("until")
-    @classmethod
-    def _is_a_day(cls, value: str) -> str:
-        try:
-            date.fromisoformat(value)
-        except ValueError:
-            raise MisfitError(f'got "{value}"; must be a day of the calendar, such as "2027-01-31"') from None
-        return value
-
-
-class PolicyConfig(Config):
-    """What the team demands and accepts."""
-
-    waive: tuple[Waiver, ...] = ()
-    """Findings accepted for a while. Omitted: none."""
-    budget: BudgetConfig | None = None
-    """What the environment may cost. Omitted: nothing is held against what it costs."""
-    gpu_quota: dict[str, GpuQuota] = Field(default_factory=dict)
-    """GPUs the project may have in the cluster's region, by GKE's name of the GPU: nvidia-l4. Omitted: not checked; so
-    are GPUs that are not named."""
-
-    @model_validator(mode="after")
-    def _known_gpus(self) -> Self:
-        problems = quota_problems(self.gpu_quota)
-        MisfitError.raise_all([Problem(("gpu_quota", *problem.path), problem.message) for problem in problems])
-        return self
 
 
 class Environment(Config):
@@ -131,11 +78,3 @@ class Environment(Config):
     def dcgm(self) -> DcgmSource:
         """Whose DCGM exporter reports GPUs, the default resolved."""
         return self.observability.dcgm or ("managed" if self.cluster.managed_dcgm else "none")
-
-
-def secret_keys(environment: Environment) -> Iterator[tuple[Path, str]]:
-    """The stack's secrets that models read, each with the place that does."""
-    for name, model in environment.models.items():
-        token = model.hf_token
-        if token is not None and token.kind == "pulumi":
-            yield ("models", name, "hf_token"), token.secret

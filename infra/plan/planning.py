@@ -10,6 +10,7 @@ from components.core.plan import Plan
 
 from .assemble import assemble
 from .environment import Environment
+from .sections.section import Dangling
 from .validate import environment_of
 
 _ROUNDS = 20
@@ -41,7 +42,7 @@ def _further_problems(
     """What the first problems hid: rules between fields, and between sections, wait until every field is right.
 
     What is wrong is cut out and the rest looked at again, until it can be planned. What is said of a cut place, or of
-    a name that was cut, is only an echo.
+    something that refers to it, is only an echo.
     """
     rest: Any = dict(values)
     cuts: set[Path] = set()
@@ -81,8 +82,14 @@ def _without(value: Any, path: Path) -> Any:
 
 
 def _is_echo(problem: Problem, cuts: Collection[Path]) -> bool:
-    """Whether a problem is there only because something was cut: around it, called by its name, or beside it."""
-    around = any(cut[: len(problem.path)] == problem.path for cut in cuts)
-    named = any(f'"{cut[-1]}"' in problem.message for cut in cuts if len(cut) <= 2)  # noqa: PLR2004 - section, name
+    """Whether a problem is there only because something was cut: within it, what it refers to, or beside it."""
+    around = any(_is_within(cut, problem.path) for cut in cuts)
+    lost = isinstance(problem, Dangling) and any(
+        _is_within(cut, place) or _is_within(place, cut) for cut in cuts for place in problem.to
+    )
     misspelt = problem.message.startswith("is required") and any(cut[:-1] == problem.path[:-1] for cut in cuts)
-    return around or named or misspelt
+    return around or lost or misspelt
+
+
+def _is_within(path: Path, place: Path) -> bool:
+    return path[: len(place)] == place

@@ -7,13 +7,12 @@ rules that need it, and `infra check` alone judges them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 from typing import Any
 
-from components.catalog.charts import all_charts
 from components.core.errors import Path
 from components.core.plan import TYPE_PREFIX, Item, Part, Plan
 from components.core.providers import in_cluster, provider_of
@@ -21,10 +20,9 @@ from components.proofs.finding import Finding
 from components.proofs.rule import Rule
 from components.proofs.rules import RULES
 from components.reading.workload import place
-from components.serving.model_server import SERVER_KINDS
-from components.traffic.backends.registry import ROUTES
 
-from ..plan.environment import Waiver
+from ..plan.policy import Waiver
+from ..plan.sections.registry import SECTIONS
 from ..prove.prove import EXPIRED, UNUSED, prove_environment
 
 _NODES = "needs what a node of each pool can hold, which is worked out from the stack and registered nowhere"
@@ -68,25 +66,10 @@ JUDGED: Mapping[str, Rule] = MappingProxyType({key: rule for key, rule in RULES.
 """Rules that a policy pack judges."""
 
 _CHARTS = "kubernetes:helm.sh/"
-_SECTIONS: Mapping[str, Path] = MappingProxyType(
-    {
-        **dict.fromkeys(SERVER_KINDS, ("models",)),
-        "GpuNodePool": ("node_pools",),
-        "ComputeClass": ("compute_classes",),
-        "Namespace": ("namespaces",),
-        "PriorityClass": ("priority_classes",),
-        **dict.fromkeys(ROUTES, ("traffic",)),
-    }
+_PLACES: Mapping[str, Callable[[str], Path]] = MappingProxyType(
+    {kind: place for section in SECTIONS for kind, place in section.at.items()}
 )
 """Where a stack file has a component of each kind, by its name."""
-_PLACES: Mapping[str, Path] = MappingProxyType(
-    {
-        "GkeCluster": ("cluster",),
-        "Prometheus": ("observability", "prometheus"),
-        "DcgmExporter": ("observability", "dcgm_exporter"),
-    }
-)
-"""Where a stack file has the components that an environment has once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +167,7 @@ def _role(owner: Registered, one: Registered) -> str:
 
 
 def _path(kind: str, name: str) -> Path:
-    if kind == "Chart":
-        return next((("addons", entry.addon) for entry in all_charts() if entry.release == name), ())
-    section = _SECTIONS.get(kind)
-    return (*section, name) if section else _PLACES.get(kind, ())
+    return _PLACES[kind](name) if kind in _PLACES else ()
 
 
 def _in_order(resources: Sequence[Registered]) -> Iterator[Registered]:

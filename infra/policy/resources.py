@@ -30,7 +30,7 @@ from components.core.errors import ConfigError, Problem
 from components.core.plan import Late
 from components.proofs.pages import FIX
 
-from ..plan.environment import PolicyConfig, Waiver
+from ..plan.policy import PolicyConfig, Waiver
 from ..prove.prove import EXPIRED, UNUSED, WAIVE
 from ..terminal.today import utc_day
 from .registered import JUDGED, Registered, Violation, violations

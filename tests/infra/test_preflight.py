@@ -17,8 +17,9 @@ from components.addons.addons import AddonsConfig
 from components.catalog.charts import crds_of
 from components.gpu.cluster import GkeExistingConfig
 from components.gpu.kubeconfig import KubeconfigConfig, gke_kubeconfig
+from components.monitoring.observability import ObservabilityConfig
 from infra import preflight
-from infra.plan.environment import Environment, ObservabilityConfig
+from infra.plan.environment import Environment
 from tests.contract.program import STACKS, recorder_for, up
 
 USER = "sesame-open"

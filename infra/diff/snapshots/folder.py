@@ -15,6 +15,7 @@ from typing import Any
 
 from components.core.manifest import object_token
 from components.core.providers import FOLDERS, HELM_RELEASE
+from components.core.secrets import SECRET
 
 from ...render.render import MARKER
 from ...stack.yamlfile import MAX_BYTES
@@ -22,8 +23,8 @@ from .identity import kind_of, resource_key
 from .manifests import ManifestError, read_manifest
 from .snapshot import Resource, Snapshot
 
-SECRET, OTHER_SECRET = "[secret]", "[another secret]"
-"""What stands for a secret's value; the second where the head's is not the base's."""
+OTHER_SECRET = "[another secret]"
+"""What stands for a secret's value in the head where it is not the base's."""
 PLACEHOLDER = re.compile(r"\$\{[^}]+\}")
 """What stands for a value that only a deployment knows."""
 _LISTS = {MARKER, "kubernetes/kustomization.yaml", "kubernetes/stages.txt"}

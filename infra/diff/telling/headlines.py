@@ -9,6 +9,7 @@ from typing import NamedTuple
 from components.core.errors import Path, dotted
 
 from ...plan.overview import track_name
+from ...plan.sections.registry import SECTIONS
 from ...terminal.words import listed
 from ..classify import follows_file, rule_for
 from ..compare import PROTECT, inside
@@ -20,15 +21,7 @@ from .impact import Impact
 from .pods import CONTROLLERS, pod_template, selector
 from .routes import percent, shares
 
-_SECTIONS = {
-    "node_pools": "pool ",
-    "models": "",
-    "traffic": "route ",
-    "namespaces": "namespace ",
-    "compute_classes": "compute class ",
-    "priority_classes": "priority class ",
-    "addons": "add-on ",
-}
+_SECTION_NOUNS = {section.key: section.noun for section in SECTIONS if section.noun is not None}
 _NOUNS = {"PersistentVolumeClaim": "claim", "PersistentVolume": "volume", "StorageClass": "storage class"}
 _MOST = 3
 
@@ -276,7 +269,7 @@ def _subject(resource: Resource) -> str:
     at: Sequence[str | int] = resource.at
     if at == ("cluster",):
         return f"node pool `{resource.name}`" if resource.kind == "NodePool" else "the cluster"
-    if len(at) > 1 and (noun := _SECTIONS.get(str(at[0]))) is not None:
-        return f"{noun}`{at[1]}`"
+    if len(at) > 1 and (noun := _SECTION_NOUNS.get(str(at[0]))) is not None:
+        return f"{noun} `{at[1]}`".lstrip()
     name = resource.component.rpartition("/")[2]
     return f"`{name}`" if name else f"{resource.kind} `{resource.name}`"

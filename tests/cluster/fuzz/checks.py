@@ -20,11 +20,11 @@ from .fields import Kind, kinds_below
 from .switches import without_function, without_limit
 
 TABLE = HERE / "fuzz" / "checks.tsv"
-_RAISED = ("Problem", "MisfitError", "ConfigError", "raise_all")
+_RAISED = ("Problem", "Dangling", "MisfitError", "ConfigError", "raise_all")
 _NO_CHECKS = ("errors.py", "wording.py", "docker.py", "migration.py")
 """Files that word what others found, or belong to commands that judge no environment."""
-_OF_INFRA = ("environment", "references", "validate")
-"""Modules of `infra/plan` that judge settings; the others judge the file they are in."""
+_OF_INFRA = ("environment.py", "policy.py", "references.py", "validate.py", "sections/*.py")
+"""Files of `infra/plan` that judge settings; the others judge the file they are in."""
 LIMITS = "words", "pattern", "max_length", "min_length", "ge", "le", "gt", "lt"
 
 
@@ -87,7 +87,7 @@ def functions() -> dict[str, None]:
     """Every function that refuses settings, as `module:Class.function`."""
     found: dict[str, None] = {}
     files = [path for path in (REPOSITORY / "components").rglob("*.py") if path.name not in _NO_CHECKS]
-    files += [REPOSITORY / "infra" / "plan" / f"{name}.py" for name in _OF_INFRA]
+    files += [path for files_of in _OF_INFRA for path in (REPOSITORY / "infra" / "plan").glob(files_of)]
     for path in sorted(files):
         module = ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
         if not {"proofs", "classes"} & set(path.parts):
@@ -110,7 +110,7 @@ def _refusing(node: ast.AST, names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _is_found(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id == "found"
+    return isinstance(node, ast.Name) and node.id in ("found", "problems")
 
 
 def all_checks() -> list[str]:
@@ -159,7 +159,7 @@ FAULTS: Mapping[str, tuple[dict[str, Any], ...]] = {
     "components.serving.pod:_refuse_twice": (_model(secret_env={"HF_TOKEN": _KEY}, hf_token={"kind": "secret"}),),
     "components.tenancy.priority_class:priority_class": (_changed("priority_classes", {"system-a": {"value": 1}}),),
     "components.traffic.route:HeaderMatch._one_way": (_changed("traffic", {"chat": {"rules": _HEADERS}}),),
-    "infra.plan.references:_model": (_model(priority_class="system-other"),),
+    "infra.plan.sections.models:_model_problems": (_model(priority_class="system-other"),),
     "infra.plan.validate:_unprintable": (_model(annotations={"a": "b\x7f"}),),
 }
 """Stacks that one function alone refuses, and that the API server refuses too."""
@@ -167,6 +167,6 @@ SWITCHES: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
     "components.tenancy.priority_class:priority_class": partial(
         patch, "components.tenancy.priority_class._RESERVED", "never-"
     ),
-    "infra.plan.references:_model": partial(patch, "infra.plan.references.GIVEN", ("system-other",)),
+    "infra.plan.sections.models:_model_problems": partial(patch, "infra.plan.sections.models.GIVEN", ("system-other",)),
 }
 """How functions are switched off that do more than refuse."""

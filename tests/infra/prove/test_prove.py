@@ -8,7 +8,7 @@ import pytest
 
 from components.core.errors import dotted
 from components.proofs.rules import RULES
-from infra.plan.environment import Waiver
+from infra.plan.policy import Waiver
 from infra.prove.prove import ProofVerdict, covers, prove_environment
 from tests.components.proofs.plans import findings, sound, with_llama
 
