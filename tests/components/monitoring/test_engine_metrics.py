@@ -73,8 +73,8 @@ def test_a_summary_is_no_histogram() -> None:
 
 
 def test_an_unknown_engine_emits_nothing() -> None:
-    assert emitted("llamacpp") == {}
-    assert role("llamacpp", "waiting_requests") == ""
+    assert emitted("unheard-of") == {}
+    assert role("unheard-of", "waiting_requests") == ""
 
 
 def test_every_role_has_its_meaning_and_no_other() -> None:
