@@ -1,41 +1,32 @@
 """Errors that teach: where, what was given, what is allowed, how to fix it; all problems at once.
 
-ConfigError (ValueError)    wrong settings, raised by config models and by the stack loader
-Misfit (ValueError)         raised inside validators, to name the fields that do not fit together
+InferenceError          what a person has to put right, with how; any other exception is a bug of ours
+  ConfigError           wrong settings: `problems` holds all of them
+    MisfitError         fields that do not fit together; of validators and builders
+  NoFitError            memory that cannot be worked out (components.fit)
+  UsageError            a command that cannot be meant (infra)
+    GitError            no git, no repository, no such revision
+  StackError            a stack or project file that cannot be used
+  PriceFileError        prices that cannot be used
+  RenderError           a plan that cannot be written where it is asked for
+  ManifestError         a manifest that cannot be read, and FolderError, a folder of them
+  SerialError           JSON that is no snapshot
 """
 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .secrets import looks_secret, names_secret
+
 Path = tuple[str | int, ...]
 
-_SECRET_WORD = re.compile(
-    r"(^|[_.-])(token|secret|password|passwd|passphrase|credentials?|(api|access|private|secret)[_-]?key)$",
-    re.IGNORECASE,
-)
-_SECRET_VALUE = re.compile(
-    # hf_transfer is a package that images install, not a token.
-    r"(?<![A-Za-z0-9])(hf_(?!transfer\b)[A-Za-z0-9]{8,}|sk-[A-Za-z0-9]{16,}|AKIA[A-Z0-9]{12,}|gh[pousr]_\w{20,})|-----BEGIN"
-    # A password in a URL, and the header that hands a token over; `$(NAME)` is Kubernetes' reference to a variable.
-    r"|://[^\s/:@]*:(?!\$\()[^\s/@]+@|\bBearer\s+(?!\$\()\S{12,}"
-)
-_SECRET_FLAG = re.compile(
-    r"--?(token|password|secret|(hf|hub|auth|access|api|bearer)[-_]?(token|key|password|secret))", re.IGNORECASE
-)
 _SHOWN = 60
 _LISTED = 40
 _LISTED_BESIDE_A_GUESS = 8
-PLAINTEXT_ADVICE = (
-    "a credential must not be written in plain text; take it out, revoke it, and let hf_token say where the Hub's "
-    "token is kept (`pulumi config set --secret inference:hf_token` keeps one encrypted in the stack), or secret_env "
-    "name the Secret that holds another"
-)
-"""What to say of a credential that stands in a stack file or a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +45,14 @@ class Problem:
         return f"{dotted(self.path)}: {self.message}" if self.path else self.message
 
 
-class ConfigError(ValueError):
+class InferenceError(Exception):
+    """What a person has to put right: settings, a file, a command, a machine. The text says what is wrong and the fix.
+
+    Programs that catch one thing catch this. What is raised besides it, a ValueError included, is a bug.
+    """
+
+
+class ConfigError(InferenceError):
     """Wrong settings. `problems` holds every one of them; the text lists them, a line each."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
@@ -62,8 +60,10 @@ class ConfigError(ValueError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-class MisfitError(ConfigError):
+class MisfitError(ConfigError, ValueError):
     """Fields that do not fit together, raised inside a model's validator or by a builder.
+
+    It is a ValueError as well, because pydantic gathers only those from validators, each with its place.
 
     Args:
         message: what was given, what is allowed, and the fix.
@@ -103,28 +103,6 @@ def dotted(path: Path) -> str:
         word = "(not shown)" if isinstance(step, str) and looks_secret(step) else step
         text += f"[{word}]" if isinstance(step, int) else f".{word}" if text else str(word)
     return text
-
-
-def looks_secret(text: str) -> bool:
-    """Whether a value has the form of a well-known credential."""
-    return _SECRET_VALUE.search(text) is not None
-
-
-def names_secret(name: str) -> bool:
-    """Whether a field or variable name says that its value is a credential."""
-    return _SECRET_WORD.search(name) is not None
-
-
-def states_secret(name: str, value: str) -> bool:
-    """Whether a variable states a credential: an empty one does not, nor one that refers to another variable."""
-    return looks_secret(value) or (names_secret(name) and bool(value) and not value.startswith("$("))
-
-
-def hands_over_secret(argument: str, following: str) -> bool:
-    """Whether a command line's argument is a credential's flag with the credential itself, `--api-key abc`."""
-    flag, _, value = argument.partition("=")
-    value = value or following
-    return _SECRET_FLAG.fullmatch(flag) is not None and bool(value) and not value.startswith(("-", "$("))
 
 
 def shown(value: Any, path: Path = ()) -> str:

@@ -5,21 +5,27 @@ Works on the JSON alone, because the base may be an estimate of older code.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
+from .figures import (
+    BandFigures,
+    CostChange,
+    EstimateFigures,
+    LineChange,
+    LineFigures,
+    ModelChange,
+    ModelFigures,
+)
 from .line import rounded
 
-Json = Mapping[str, Any]
-_BANDS = ("min_usd", "expected_usd", "max_usd")
-_COMPARED = ("what", "provisioning", "quantity", "unit", "usd_per_unit", *_BANDS, "unknown")
-"""What makes a line another one; its date and source do not."""
-_NOTHING: Json = {}
-UNKNOWN: Json = {"total": dict.fromkeys(_BANDS)}
+_NOTHING: EstimateFigures = {}
+_UNKNOWN: BandFigures = {"min_usd": None, "expected_usd": None, "max_usd": None}
+UNKNOWN: EstimateFigures = {"total": {"min_usd": None, "expected_usd": None, "max_usd": None}}
 """The estimate of an environment that is there and that nobody estimated: not the same as one that costs nothing."""
 
 
-def delta(base: Json | None, head: Json | None) -> dict[str, Any]:
+def delta(base: EstimateFigures | None, head: EstimateFigures | None) -> CostChange:
     """The difference of two estimates.
 
     Args:
@@ -40,7 +46,7 @@ def delta(base: Json | None, head: Json | None) -> dict[str, Any]:
     return {
         "base": before.get("total"),
         "head": after.get("total"),
-        **(_difference(before, after, lines) if known else dict.fromkeys(_BANDS)),
+        **(_difference(before, after, lines) if known else _UNKNOWN),
         "as_of": min((day for day in (before.get("as_of"), after.get("as_of")) if day), default=None),
         "lines": lines,
         "models": _models(before, after) if known else [],
@@ -50,89 +56,111 @@ def delta(base: Json | None, head: Json | None) -> dict[str, Any]:
     }
 
 
-def _difference(before: Json, after: Json, lines: Sequence[Json]) -> dict[str, float | None]:
+def _difference(before: EstimateFigures, after: EstimateFigures, lines: Sequence[LineChange]) -> BandFigures:
     """The difference of the totals, in which pods that fit several pools count once.
 
     A total without a maximum counts as far as it is known, since what is unknown on both sides alike does not differ.
     """
-    first, second = before.get("total") or _NOTHING, after.get("total") or _NOTHING
+    first, second = before.get("total"), after.get("total")
     if not lines:
-        return dict.fromkeys(_BANDS, 0.0)
+        return {"min_usd": 0.0, "expected_usd": 0.0, "max_usd": 0.0}
     if any(side.get("unknown") for line in lines for side in _sides(line)):
-        return dict.fromkeys(_BANDS)
+        return _UNKNOWN
     return {
-        "min_usd": _minus(_known(second, "min_usd"), _known(first, "min_usd")),
+        "min_usd": _minus(_least(second), _least(first)),
         "expected_usd": _expected(first, second, lines),
-        "max_usd": _minus(_known(second, "max_usd"), _known(first, "max_usd")),
+        "max_usd": _minus(_most(second), _most(first)),
     }
 
 
-def _known(total: Json, name: str) -> float | None:
-    """A total as far as it is known; an environment that is not there costs nothing."""
-    value = total.get(name) if total else 0.0
-    found: float | None = total.get(f"known_{name}") if value is None else value
-    return found
+def _least(total: BandFigures | None) -> float | None:
+    """An environment that is not there costs nothing."""
+    return total.get("min_usd") if total else 0.0
 
 
-def _expected(first: Json, second: Json, lines: Iterable[Json]) -> float | None:
+def _most(total: BandFigures | None) -> float | None:
+    """The most as far as it is known."""
+    if not total:
+        return 0.0
+    most = total.get("max_usd")
+    return total.get("known_max_usd") if most is None else most
+
+
+def _expected(first: BandFigures | None, second: BandFigures | None, lines: Iterable[LineChange]) -> float | None:
     """The difference of what is expected; of the lines that differ where a total does not state it."""
-    left, right = first.get("expected_usd", 0.0), second.get("expected_usd", 0.0)
-    if (left is not None or not first) and (right is not None or not second):
-        return _minus(right or 0.0, left or 0.0)
+    left = first.get("expected_usd", 0.0) if first else 0.0
+    right = second.get("expected_usd", 0.0) if second else 0.0
+    if left is not None and right is not None:
+        return _minus(right, left)
     changes = [line["expected_usd"] for line in lines]
-    return None if None in changes else rounded(sum(changes))
+    return rounded(sum(change for change in changes if change is not None)) if None not in changes else None
 
 
-def _lines(before: Json, after: Json) -> list[dict[str, Any]]:
+def _lines(before: EstimateFigures, after: EstimateFigures) -> list[LineChange]:
     """The lines that differ, in the head's order, those that are gone last.
 
     Lines are the same thing when they stand at the same place and are of the same kind, in their order: another machine
     type in the same pool is one line that changed.
     """
     left, right = _by_place(before), _by_place(after)
-    found = []
+    changes: list[LineChange] = []
     for key in [*right, *(key for key in left if key not in right)]:
         one, other = left.get(key), right.get(key)
-        if one is not None and other is not None and all(one.get(name) == other.get(name) for name in _COMPARED):
+        shown = other if other is not None else one
+        if shown is None or (one is not None and other is not None and _compared(one) == _compared(other)):
             continue
-        shown = other if other is not None else one or _NOTHING
-        found.append(
-            {"at": shown["at"], "what": shown["what"], "before": one, "after": other}
-            | {name: _change(one, other, name) for name in _BANDS}
-        )
-    return found
+        changes.append({"at": shown["at"], "what": shown["what"], "before": one, "after": other, **_band(one, other)})
+    return changes
 
 
-def _by_place(estimate: Json) -> dict[tuple[str, str, int], Json]:
+def _compared(line: LineFigures) -> tuple[object, ...]:
+    """What makes a line another one; its date and source do not."""
+    return (
+        line.get("what"), line.get("provisioning"), line.get("quantity"), line.get("unit"), line.get("usd_per_unit"),
+        line.get("min_usd"), line.get("expected_usd"), line.get("max_usd"), line.get("unknown"),
+    )  # fmt: skip
+
+
+def _by_place(estimate: EstimateFigures) -> dict[tuple[str, str, int], LineFigures]:
     """The lines by where they stand, their kind, and which of those they are.
 
     A claim keeps its name whatever its size, so that one that is added beside it does not take its place.
     """
-    found: dict[tuple[str, str, int], Json] = {}
+    placed: dict[tuple[str, str, int], LineFigures] = {}
     for line in estimate.get("lines") or ():
-        name = str(line["what"]).partition(":")[0] if line["kind"] == "storage" else ""
-        place = (str(line["at"]), f"{line['kind']}/{name}")
+        name = line["what"].partition(":")[0] if line["kind"] == "storage" else ""
+        place = (line["at"], f"{line['kind']}/{name}")
         number = 0
-        while (*place, number) in found:
+        while (*place, number) in placed:
             number += 1
-        found[(*place, number)] = line
-    return found
+        placed[(*place, number)] = line
+    return placed
 
 
-def _models(before: Json, after: Json) -> list[dict[str, Any]]:
+def _models(before: EstimateFigures, after: EstimateFigures) -> list[ModelChange]:
     left, right = ({model["at"]: model for model in side.get("models") or ()} for side in (before, after))
-    found = []
+    changes: list[ModelChange] = []
     for at in [*right, *(at for at in left if at not in right)]:
         one, other = left.get(at), right.get(at)
         if one != other:
-            found.append(
-                {"at": at, "before": one, "after": other}
-                | {name: _change(one, other, name) for name in ("min_usd", "max_usd")}
+            band = _band(one, other)
+            changes.append(
+                {"at": at, "before": one, "after": other, "min_usd": band["min_usd"], "max_usd": band["max_usd"]}
             )
-    return found
+    return changes
 
 
-def _change(one: Json | None, other: Json | None, name: str) -> float | None:
+def _band(one: LineFigures | ModelFigures | None, other: LineFigures | ModelFigures | None) -> BandFigures:
+    return {
+        "min_usd": _change(one, other, "min_usd"),
+        "expected_usd": _change(one, other, "expected_usd"),
+        "max_usd": _change(one, other, "max_usd"),
+    }
+
+
+def _change(
+    one: BandFigures | None, other: BandFigures | None, name: Literal["min_usd", "expected_usd", "max_usd"]
+) -> float | None:
     """The difference; what is not there costs nothing, what is there without a price is not known."""
     return _minus(0.0 if other is None else other.get(name), 0.0 if one is None else one.get(name))
 
@@ -141,5 +169,5 @@ def _minus(right: float | None, left: float | None) -> float | None:
     return None if right is None or left is None else rounded(right - left)
 
 
-def _sides(line: Json) -> Iterable[Json]:
+def _sides(line: LineChange) -> Iterable[LineFigures]:
     return (side for side in (line["before"], line["after"]) if side is not None)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..catalog.prices import HOURS, Prices, prices
 from ..catalog.zones import region_of
@@ -19,6 +18,7 @@ from ..core.plan import Part, Plan, Usage
 from ..reading.index import Index
 from . import autopilot
 from .demand import WorkloadPods, demand, merged
+from .figures import EstimateFigures, ModelFigures, TokenFigures
 from .fleet import EXPECTED, LEAST, MOST, Fleet, Stock
 from .line import Band, Line, Quantity, known_sum, rounded, whole_sum
 from .machine_price import components
@@ -52,10 +52,10 @@ class ModelCost:
     replica_usd_per_hour: float | None = None
     gpus: Mapping[str, int] | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> ModelFigures:
         """The model for machines."""
         tokens = self.million_tokens
-        per_million = {"min": rounded(tokens[0]), "max": rounded(tokens[1])} if tokens else None
+        per_million: TokenFigures | None = {"min": rounded(tokens[0]), "max": rounded(tokens[1])} if tokens else None
         return {"at": self.at, **self.band.as_json(), "usd_per_million_tokens": per_million}
 
 
@@ -96,7 +96,7 @@ class Estimate:
         """The day of the oldest price used; empty when none was."""
         return min((line.as_of for line in self.lines if line.as_of), default="")
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> EstimateFigures:
         """The estimate for machines."""
         return {
             "environment": self.environment,
@@ -104,7 +104,7 @@ class Estimate:
             "as_of": self.as_of or None,
             "lines": [line.as_json() for line in self.lines],
             "models": [model.as_json() for model in self.models],
-            "total": self.total.as_json() | {"known_max_usd": rounded(self.known.max)},
+            "total": {**self.total.as_json(), "known_max_usd": rounded(self.known.max)},
             "unknown": list(self.unknown),
             "ceiling_usd": rounded(self.ceiling_usd),
         }

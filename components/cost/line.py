@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from ..catalog.prices import HOURS
 from ..core.price import Unit
+from .figures import BandFigures, LineFigures
 
 LineKind = Literal["gpu", "host", "node", "disk", "load-balancer", "control-plane", "managed-endpoint", "storage"]
 """What is paid for: machines with their GPUs, machines GPUs are attached to, machines without, and the rest."""
@@ -33,7 +34,7 @@ class Band(NamedTuple):
     expected: float | None
     max: float | None
 
-    def as_json(self) -> dict[str, float | None]:
+    def as_json(self) -> BandFigures:
         """The band for machines."""
         return {"min_usd": rounded(self.min), "expected_usd": rounded(self.expected), "max_usd": rounded(self.max)}
 
@@ -90,7 +91,7 @@ class Line:
             None if count.max is None else count.max * price * times,
         )
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> LineFigures:
         """The line for machines."""
         return {
             "at": self.at,

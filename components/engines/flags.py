@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ..core.errors import PLAINTEXT_ADVICE, Problem, hands_over_secret, looks_secret, nearest
+from ..core.errors import Problem, nearest
+from ..core.secrets import PLAINTEXT_ADVICE, hands_over_secret, looks_secret
 from .flag_tables import EngineFlag, flags_of, mistakes_of, setting, settings_of, variables_of, words_of
 
 if TYPE_CHECKING:

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from ..core.errors import Path, dotted
 
 Severity = Literal["error", "warning"]
 """An error is refused; a warning is told and let through."""
+
+
+class WaiverEntry(TypedDict, total=False):
+    """Until when a finding is accepted, and why."""
+
+    reason: str
+    until: str
+
+
+class FindingEntry(TypedDict, total=False):
+    """A finding as the JSON that travels, in which older code may have written less.
+
+    `at` is the path as people write it; `file` and `line` are where a snapshot found it, `waived` why it is accepted.
+    """
+
+    rule: str
+    severity: Severity
+    at: str
+    path: Sequence[str | int]
+    message: str
+    remedies: Sequence[str]
+    page: str
+    file: str
+    line: int | None
+    waived: WaiverEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +59,7 @@ class Finding:
     def __str__(self) -> str:
         return f"{dotted(self.path)}  [{self.rule}]  {self.message}"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> FindingEntry:
         """The finding for machines; `at` is the path as people write it."""
         return {
             "rule": self.rule,

@@ -26,8 +26,9 @@ from ..core.config import (
     is_commit,
     patterned,
 )
-from ..core.errors import PLAINTEXT_ADVICE, MisfitError, Problem, states_secret
+from ..core.errors import MisfitError, Problem
 from ..core.quantity import number
+from ..core.secrets import PLAINTEXT_ADVICE, states_secret
 from ..engines.engine import SpansNodes
 from ..engines.flags import variables_misfits
 from ..engines.registry import ENGINES, EngineConfig

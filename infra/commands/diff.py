@@ -4,43 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..comment.formats import Options, ReportForm
 from ..plan.environments import UsageError
-from ..terminal.terminal import BAD_INPUT, FINDINGS, PROVED, Paint, complain, printable, say
+from ..terminal.terminal import BAD_INPUT, FINDINGS, PLAIN, PROVED, Paint, complain, printable, say
 from ..terminal.today import utc_day
 from .arguments import Environments, Today
 
 if TYPE_CHECKING:
     from ..diff.report import Report
 
-
-class Format(StrEnum):
-    """A form of the report; an enumeration, because Typer takes no list of literals."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    GITLAB = "gitlab"
-    JSON = "json"
-    SARIF = "sarif"
-    HTML = "html"
-
-
-_FILES = {
-    Format.TEXT: "report.txt",
-    Format.MARKDOWN: "comment.md",
-    Format.GITLAB: "note.md",
-    Format.JSON: "report.json",
-    Format.SARIF: "report.sarif",
-    Format.HTML: "report.html",
-}
-"""What each form is called among several."""
-_DRAWN = (Format.HTML, Format.JSON)
-"""The formats that hold the environment's picture."""
 FORMAT = 1
 """The form of what `infra snapshot` prints; only a change that an older reader would misunderstand raises it."""
 
@@ -65,7 +42,7 @@ def diff(  # noqa: PLR0917 - typer calls it by name
         list[str] | None, typer.Option("--env", metavar="ENV", help="Only this environment; can be given again.")
     ] = None,
     styles: Annotated[
-        list[Format] | None,
+        list[ReportForm] | None,
         typer.Option("--format", help="How to write it; can be given again, with a folder as output. Omitted: text."),
     ] = None,
     output: Annotated[
@@ -105,19 +82,17 @@ def diff(  # noqa: PLR0917 - typer calls it by name
     Exits with 0 when everything could be shown, changed or not; with 1 when HEAD has errors that BASE has not;
     with 2 for bad input, and when HEAD cannot be read: the rest is shown then too.
     """
-    from ..comment.formats import FORMATS, Options  # noqa: PLC0415
-    from ..comment.text import PLAIN  # noqa: PLC0415
     from ..diff import comparison  # noqa: PLC0415 - only this command needs what it needs
     from ..diff.revisions.sides import How  # noqa: PLC0415
 
-    forms = list(dict.fromkeys(styles or [Format.TEXT]))
+    forms = list(dict.fromkeys(styles or [ReportForm.TEXT]))
     if len(forms) > 1 and output is None:
         raise UsageError(f"{len(forms)} formats need --output with a folder to write them into")
     if len(forms) > 1 and output is not None:
         if output.is_file():
             raise UsageError(f"{output} is a file; {len(forms)} formats need a folder to write them into")
         output.mkdir(parents=True, exist_ok=True)
-    how = How(today or utc_day(), picture=not set(forms).isdisjoint(_DRAWN))
+    how = How(today or utc_day(), picture=any(form.is_drawn for form in forms))
     if live and preview:
         raise UsageError("give --live or --preview, not both")
     if head is not None and (live or preview):
@@ -134,11 +109,11 @@ def diff(  # noqa: PLR0917 - typer calls it by name
     paint = PLAIN if output else Paint.of(sys.stdout)
     options = Options(paint, whole_report, key, source_url)
     if output is None:
-        say(FORMATS[forms[0]](report, options).removesuffix("\n"))
+        say(forms[0].write(report, options).removesuffix("\n"))
     else:
         for form in forms:
-            file = output / _FILES[form] if output.is_dir() else output
-            file.write_bytes(FORMATS[form](report, options).encode())
+            file = output / form.file if output.is_dir() else output
+            file.write_bytes(form.write(report, options).encode())
         for line in (line for one in report.environments for line in one.head_errors):
             complain(printable(line))
     return exit_code(report)

@@ -34,10 +34,12 @@ class Dialect:
     Attributes:
         name: the site.
         sigils: what makes a reference of the word that follows, as `@` makes a mention.
+        budget: most bytes of UTF-8 that a comment may take there.
     """
 
     name: str
     sigils: str
+    budget: int
 
     def text(self, text: str, most: int = 1_000) -> str:
         """Words in one line, the code in them as code.
@@ -56,11 +58,14 @@ class Dialect:
         return _MARKUP.sub(_entity, cut).replace("\u200b", _HIDDEN)
 
 
-GITHUB = Dialect("GitHub", "@#")
-"""Mentions and numbers of issues."""
-GITLAB = Dialect("GitLab", "@#$%!~&^")
+GITHUB = Dialect("GitHub", "@#", 60_000)
+"""Mentions and numbers of issues. GitHub refuses a comment with "Body is too long (maximum is 65536 characters)"; what
+it measured in 2025 is 262,144 bytes (dead-claudia/github-limits#13). The budget is below either, whatever counts as a
+character."""
+GITLAB = Dialect("GitLab", "@#$%!~&^", 250_000)
 """Users, issues, snippets, milestones, merge requests, labels, epics and alerts (docs.gitlab.com/user/markdown,
-GitLab-specific references)."""
+GitLab-specific references). A note has 1,000,000 characters at most (gitlab-org/gitlab-foss@5af535d9,
+MAX_TEXT_SIZE_LIMIT), but rendering one that long is slow; who reads so far has the whole report."""
 
 
 def line(text: str) -> str:

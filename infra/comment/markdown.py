@@ -8,21 +8,20 @@ the cost line stay.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from components.proofs.finding import FindingEntry
 
 from ..diff.report import EnvironmentDiff, Report
 from ..diff.telling.redact import redacted
+from ..plan.environments import UsageError
 from ..terminal.words import joined
 from . import money, words
 from .escape import GITHUB, Dialect, code, fenced, html
 from .fields import field_lines, heading
 from .groups import Block, ChangeRow, blocks, members, rows
 
-BUDGET = 60_000
-"""Bytes of UTF-8. GitHub refuses a comment with "Body is too long (maximum is 65536 characters)"; what it measured in
-2025 is 262,144 bytes (dead-claudia/github-limits#13). This is below either, whatever counts as a character."""
 SMALLEST = 8_000
 """A budget below it is not kept."""
 MARKER = "infra-diff"
@@ -98,41 +97,43 @@ def marker(key: str = "") -> str:
         key: tells apart several comments on one pull request.
 
     Raises:
-        ValueError: when the key could end the line.
+        UsageError: when the key could end the line.
     """
     if not _KEY.fullmatch(key) or "--" in key:
-        raise ValueError(f"the key of a comment is letters, digits and . , / @ = + - without --, not {key[:60]!r}")
+        raise UsageError(f"the key of a comment is letters, digits and . , / @ = + - without --, not {key[:60]!r}")
     return f"<!-- {MARKER}{' ' if key else ''}{key} -->"
 
 
 def write(
     report: Report,
     *,
-    budget: int = BUDGET,
+    budget: int | None = None,
     whole_report: str = "",
     key: str = "",
     source_url: str = "",
     dialect: Dialect = GITHUB,
 ) -> str:
-    """The report as a comment for a pull request.
+    """The report as a comment for a pull request, or as a note for a merge request of GitLab's.
+
+    No line begins with a slash, so that nothing in it is a quick action there.
 
     Args:
         report: what the diff found; its secrets are taken out here.
-        budget: most bytes of UTF-8 that it may take; at least `SMALLEST`.
+        budget: most bytes of UTF-8 that it may take; at least `SMALLEST`. Omitted: the dialect's.
         whole_report: where the whole report is: an address, or the name of an artifact. It is told.
         key: tells apart several comments on one pull request.
         source_url: what a file of the head is below, `https://github.com/o/r/blob/<commit>`, for links to lines.
         dialect: whose Markdown.
 
     Raises:
-        ValueError: when `source_url` is no plain address, or `key` could end the hidden line.
+        UsageError: when `source_url` is no plain address, or `key` could end the hidden line.
     """
     if source_url and not _URL.fullmatch(source_url):
-        raise ValueError(f"source_url must be an https address without a query, not {source_url[:60]!r}")
+        raise UsageError(f"source_url must be an https address without a query, not {source_url[:60]!r}")
     first = marker(key)
     report = redacted(report)
     site = CommentSite(dialect, whole_report, source_url)
-    budget = max(budget, SMALLEST)
+    budget = max(dialect.budget if budget is None else budget, SMALLEST)
     found = words.ordered(report)
     tables = [rows(one) for one in found[: _FITS[0].environments]]
     for fit in _FITS:
@@ -226,7 +227,7 @@ def _others_too(others: Sequence[str], site: CommentSite) -> str:
     return f" (the same rule of {len(others):,} more: {site.dialect.text(names, 400)})"
 
 
-def _finding(finding: Mapping[str, Any], site: CommentSite, most: int) -> str:
+def _finding(finding: FindingEntry, site: CommentSite, most: int) -> str:
     severity = "error" if finding.get("severity") == "error" else "warning"
     where = words.place(finding)
     named = f"{severity} {code(str(finding.get('rule', '')))} {code(words.at(finding))}"
@@ -234,7 +235,7 @@ def _finding(finding: Mapping[str, Any], site: CommentSite, most: int) -> str:
     return f"{named}{f' ({site.file(where)})' if where else ''}: {said}"
 
 
-def _remedies(finding: Mapping[str, Any], site: CommentSite, most: int) -> Iterator[str]:
+def _remedies(finding: FindingEntry, site: CommentSite, most: int) -> Iterator[str]:
     for remedy in tuple(finding.get("remedies") or ())[:3]:
         yield f"  - fix: {site.dialect.text(str(remedy), most)}"
 

@@ -5,8 +5,9 @@ Reads what `components.cost.delta` gives, as plain data; a figure that nobody kn
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+
+from components.cost.figures import BandFigures, CostChange, LineChange, LineFigures, ModelChange, TokenFigures
 
 from ..terminal.words import dollars
 
@@ -23,12 +24,11 @@ def difference(amount: float | None) -> str:
     return f"{'+' if amount > 0 else '−'} {dollars(abs(amount))}"  # noqa: RUF001 - a minus
 
 
-def band(total: Mapping[str, Any] | None) -> str:
+def band(total: BandFigures | None) -> str:
     """`$1,204 – $4,816`; the most may be unknown."""  # noqa: RUF002 - as print has it
     if total is None:
         return "nothing"
-    low, high = total.get("min_usd"), total.get("max_usd")
-    known = total.get("known_max_usd")
+    low, high, known = total.get("min_usd"), total.get("max_usd"), total.get("known_max_usd")
     if high is None and known is not None:
         # What has no upper bound, or no price, comes on top.
         return f"{dollars(low)} – {dollars(known)} + ?"  # noqa: RUF001 - as print has it
@@ -39,7 +39,7 @@ def band(total: Mapping[str, Any] | None) -> str:
     return f"{dollars(low)} – {dollars(high)}"  # noqa: RUF001 - as print has it
 
 
-def in_short(cost: Mapping[str, Any] | None) -> str:
+def in_short(cost: CostChange | None) -> str:
     """For the verdict: `+ $412 a month at most`; empty when nobody estimated it.
 
     Both ends of the band where one alone would mislead: a minimum that changes more than the maximum, or the other way.
@@ -61,7 +61,7 @@ def in_short(cost: Mapping[str, Any] | None) -> str:
     return f"{difference(least)} a month {FEWEST}, {_same(most)} {MOST}"
 
 
-def _is_unknown(total: Mapping[str, Any] | None) -> bool:
+def _is_unknown(total: BandFigures | None) -> bool:
     """Whether nobody estimated an environment that is there."""
     return total is not None and total.get("min_usd") is None
 
@@ -70,7 +70,7 @@ def _same(amount: float | None) -> str:
     return "the same" if amount is not None and abs(amount) < _CENT else difference(amount)
 
 
-def in_full(cost: Mapping[str, Any] | None) -> str:
+def in_full(cost: CostChange | None) -> str:
     """The cost line: the band before and after, what makes the difference, and what is unknown."""
     if cost is None:
         return "cost: not estimated"
@@ -84,7 +84,7 @@ def in_full(cost: Mapping[str, Any] | None) -> str:
         words.append(f"expected {' → '.join(dict.fromkeys(dollars(amount) for amount in expected))}")
     words += _causes(cost.get("lines") or (), cost.get("max_usd"))
     words.append(_per_token(cost.get("models") or ()))
-    ceiling, most = cost.get("ceiling_usd"), head and (head.get("max_usd") or head.get("known_max_usd"))
+    ceiling, most = cost.get("ceiling_usd"), (head.get("max_usd") or head.get("known_max_usd")) if head else None
     if ceiling is not None and most is not None and most > ceiling:
         words.append(f"above the ceiling of {dollars(ceiling)}")
     unknown = cost.get("unknown") or ()
@@ -99,7 +99,7 @@ def _first(found: Sequence[str]) -> str:
     return f"{found[0]} and {len(found) - 1:,} more" if len(found) > 1 else found[0]
 
 
-def lines(cost: Mapping[str, Any] | None) -> Iterator[tuple[str, str, str, str, str]]:
+def lines(cost: CostChange | None) -> Iterator[tuple[str, str, str, str, str]]:
     """Each line that differs: where, what, a month before, a month after, the difference at most."""
     for one in _by_size((cost or {}).get("lines") or ()):
         yield (
@@ -111,13 +111,13 @@ def lines(cost: Mapping[str, Any] | None) -> Iterator[tuple[str, str, str, str, 
         )
 
 
-def _what(one: Mapping[str, Any]) -> str:
+def _what(one: LineChange) -> str:
     """What is paid for, before and after where that differs."""
-    names = [str((one.get(side) or {}).get("what") or "") for side in ("before", "after")]
+    names = [str(side.get("what") or "") for side in (one.get("before"), one.get("after")) if side]
     return " → ".join(dict.fromkeys(name for name in names if name)) or str(one.get("what", ""))
 
 
-def _side(priced: Mapping[str, Any] | None) -> str:
+def _side(priced: LineFigures | None) -> str:
     if priced is None:
         return "–"  # noqa: RUF001 - nothing
     why = priced.get("unknown")
@@ -125,26 +125,30 @@ def _side(priced: Mapping[str, Any] | None) -> str:
     return f"unknown: {why}" if why else band(priced) + (f", expected {dollars(expected)}" if expected else "")
 
 
-def _by_size(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _by_size(found: Sequence[LineChange]) -> list[LineChange]:
     """The unknown first, then the largest differences."""
     return sorted(found, key=lambda one: (one.get("max_usd") is not None, -abs(one.get("max_usd") or 0.0)))
 
 
-def _causes(found: Sequence[Mapping[str, Any]], total: float | None) -> list[str]:
+def _causes(found: Sequence[LineChange], total: float | None) -> list[str]:
     """The places that cost more or less: by their most, by their least where the most stays."""
-    changes: dict[str, dict[str, float | None]] = {}
+    places: dict[str, LineChange] = {}
     for one in found:
-        place = changes.setdefault(str(one.get("at")), dict.fromkeys(("min_usd", "max_usd"), 0.0))
-        for name, before in place.items():
-            more = one.get(name)
-            place[name] = None if before is None or more is None else before + more
-    moved = _by_size([{"at": at} | change for at, change in changes.items()])
+        at = str(one.get("at"))
+        place = places.setdefault(at, {"at": at, "min_usd": 0.0, "max_usd": 0.0})
+        place["min_usd"] = _sum(place["min_usd"], one.get("min_usd"))
+        place["max_usd"] = _sum(place["max_usd"], one.get("max_usd"))
+    moved = _by_size(list(places.values()))
     told = [f"`{one['at']}` {words}" for one in moved if (words := _moved(one["min_usd"], one["max_usd"]))]
     shown = told[:_LISTED] + ([f"{len(told) - _LISTED:,} more places"] if len(told) > _LISTED else [])
-    each = [one["max_usd"] for one in moved]
-    if total is not None and None not in each and abs(sum(each) - total) >= 1:
+    known = [most for one in moved if (most := one["max_usd"]) is not None]
+    if total is not None and len(known) == len(moved) and abs(sum(known) - total) >= 1:
         shown.append("pods that fit several pools count once in the total")
     return shown
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
 
 
 def _moved(least: float | None, most: float | None) -> str:
@@ -155,11 +159,13 @@ def _moved(least: float | None, most: float | None) -> str:
     return f"{difference(least)} {FEWEST}" if least is not None and abs(least) >= _CENT else ""
 
 
-def _per_token(found: Sequence[Mapping[str, Any]]) -> str:
+def _per_token(found: Sequence[ModelChange]) -> str:
     """What a million tokens cost, of the models where that changes and both figures are known."""
     told = []
     for one in found:
-        before, after = ((one.get(side) or {}).get("usd_per_million_tokens") for side in ("before", "after"))
+        before, after = (
+            side.get("usd_per_million_tokens") if side else None for side in (one.get("before"), one.get("after"))
+        )
         if after and before != after:
             told.append(f"`{one.get('at')}` {f'{_span(before)} → ' if before else ''}{_span(after)}")
     if not told:
@@ -168,6 +174,6 @@ def _per_token(found: Sequence[Mapping[str, Any]]) -> str:
     return f"a million tokens: {', '.join(told[:_LISTED])}{more}"
 
 
-def _span(figure: Mapping[str, Any]) -> str:
+def _span(figure: TokenFigures) -> str:
     least, most = dollars(figure.get("min")), dollars(figure.get("max"))
     return least if least == most else f"{least} – {most}"  # noqa: RUF001 - as print has it

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
+
+from components.proofs.finding import FindingEntry
 
 from ..diff.report import EnvironmentDiff, Report
 from ..diff.telling.redact import redacted
@@ -81,7 +83,7 @@ def _results(report: Report) -> Iterator[dict[str, Any]]:
                 yield result | {"baselineState": "new"}
 
 
-def _of_finding(environment: EnvironmentDiff, finding: Mapping[str, Any]) -> dict[str, Any]:
+def _of_finding(environment: EnvironmentDiff, finding: FindingEntry) -> dict[str, Any]:
     remedies = "; or ".join(str(remedy) for remedy in finding.get("remedies") or ())
     message = f"{finding.get('message', '')}{f'. Fix: {remedies}' if remedies else ''}"
     level = "error" if finding.get("severity") == "error" else "warning"

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 
 from ..diff.report import Effect, EnvironmentDiff, Report
 from ..diff.telling.redact import redacted
-from ..terminal.terminal import Paint
+from ..terminal.terminal import PLAIN, Paint
 from ..terminal.words import counted, joined
 from . import money, words
 from .escape import clipped, line, safe
 from .fields import field_lines
 from .groups import ChangeRow, blocks, members, rows
 
-PLAIN = Paint(on=False)
-"""No colours."""
 _ROWS = 30
 """Rows of an environment that are shown; more do not fit on a screen."""
 _WORDS = 400

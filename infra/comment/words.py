@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.core.errors import dotted
+from components.proofs.finding import FindingEntry
 
 from ..diff.report import EFFECTS, Effect, EnvironmentDiff, Report
 from ..terminal.words import counted, joined
@@ -95,23 +96,23 @@ def effects(found: Sequence[Effect]) -> str:
     return ", ".join(f"{count:,} {effect}" for effect in EFFECTS if (count := found.count(effect)))
 
 
-def place(finding: Mapping[str, Any]) -> str:
+def place(finding: FindingEntry) -> str:
     """Where a finding stands: `stacks/Pulumi.dev.yaml:9`, or the file alone; empty when unknown."""
     file, line = finding.get("file") or "", finding.get("line")
     return f"{file}:{line}" if file and line else str(file)
 
 
-def at(finding: Mapping[str, Any]) -> str:
+def at(finding: FindingEntry) -> str:
     """What a finding is about, as people write it: `models.llama.gpus`."""
     return str(finding.get("at") or dotted(tuple(finding.get("path") or ())))
 
 
-def worst_first(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def worst_first(findings: Sequence[FindingEntry]) -> list[FindingEntry]:
     """Errors before warnings, otherwise as they were given."""
     return sorted(findings, key=lambda one: one.get("severity") != "error")
 
 
-def alike(findings: Sequence[Mapping[str, Any]], most: int = 3) -> list[tuple[Mapping[str, Any], list[str]]]:
+def alike(findings: Sequence[FindingEntry], most: int = 3) -> list[tuple[FindingEntry, list[str]]]:
     """Findings, errors first, those of a rule together where it finds the same of more than a few.
 
     Args:
@@ -121,10 +122,10 @@ def alike(findings: Sequence[Mapping[str, Any]], most: int = 3) -> list[tuple[Ma
     Returns:
         Each finding with the places of the others that it stands for.
     """
-    by_rule: dict[Any, list[Mapping[str, Any]]] = {}
+    by_rule: dict[Any, list[FindingEntry]] = {}
     for finding in worst_first(findings):
         by_rule.setdefault((finding.get("severity"), finding.get("rule")), []).append(finding)
-    found: list[tuple[Mapping[str, Any], list[str]]] = []
+    found: list[tuple[FindingEntry, list[str]]] = []
     for first, *rest in by_rule.values():
         if len(rest) < most:
             found += [(one, []) for one in (first, *rest)]
@@ -138,7 +139,7 @@ def compared(report: Report) -> str:
     return f"compared `{report.base}` with `{report.head}`"
 
 
-def waiver(finding: Mapping[str, Any]) -> str:
+def waiver(finding: FindingEntry) -> str:
     """`until 2027-01-31: why`; empty where there is none."""
     waived = finding.get("waived")
     if not isinstance(waived, Mapping):

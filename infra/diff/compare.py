@@ -5,23 +5,15 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from fractions import Fraction
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from components.catalog.object_fields import default_of, traits
+from components.core.quantity import exact
 
 from .report import ABSENT, FieldChange
 from .snapshots.snapshot import Resource
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
-_QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|u|n)?")
-_UNITS = {
-    "n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000), "": Fraction(1),
-    "k": Fraction(10**3), "M": Fraction(10**6), "G": Fraction(10**9), "T": Fraction(10**12), "P": Fraction(10**15),
-    "E": Fraction(10**18), "Ki": Fraction(2**10), "Mi": Fraction(2**20), "Gi": Fraction(2**30), "Ti": Fraction(2**40),
-    "Pi": Fraction(2**50), "Ei": Fraction(2**60),
-}  # fmt: skip
 _LIVE = frozenset({"uid", "resourceVersion", "managedFields"})
 """What an object's metadata has once an API server has written it."""
 PROTECT = "protect"
@@ -289,16 +281,6 @@ def same_quantity(before: Any, after: Any) -> bool:
     """Whether two quantities have one value: `1000m` and 1, `1Gi` and `1024Mi`."""
     one, other = exact(str(before)), exact(str(after))
     return one is not None and one == other
-
-
-@cache
-def exact(quantity: str) -> Fraction | None:
-    """A quantity as an exact number in its base unit; `None` when it is none."""
-    found = _QUANTITY.fullmatch(quantity)
-    try:
-        return Fraction(found[1]) * _UNITS[found[2] or ""] if found else None
-    except ValueError:
-        return None
 
 
 def _equal(before: Any, after: Any) -> bool:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-Finding = Mapping[str, Any]
+from components.proofs.finding import FindingEntry
+
 _NUMBER = re.compile(r"\d[\d,.]*")
 
 
 class Compared(NamedTuple):
     """The findings of a head against those of its base."""
 
-    new: tuple[Finding, ...]
-    fixed: tuple[Finding, ...]
-    standing: tuple[Finding, ...]
+    new: tuple[FindingEntry, ...]
+    fixed: tuple[FindingEntry, ...]
+    standing: tuple[FindingEntry, ...]
 
 
 def compare_findings(
-    base: Iterable[Finding] | None, head: Iterable[Finding] | None, waived: Iterable[Finding] = ()
+    base: Iterable[FindingEntry] | None, head: Iterable[FindingEntry] | None, waived: Iterable[FindingEntry] = ()
 ) -> Compared:
     """Tell findings apart by rule, severity and place, and by their words without numbers where that is not enough.
 
@@ -31,11 +32,11 @@ def compare_findings(
         return Compared((), (), ())
     if base is None:
         return Compared((), (), tuple(head))
-    left: dict[tuple[Any, ...], list[Finding]] = defaultdict(list)
+    left: dict[tuple[Any, ...], list[FindingEntry]] = defaultdict(list)
     for finding in base:
         left[_identity(finding)].append(finding)
-    open_: list[Finding] = []
-    standing: dict[int, Finding] = {}
+    open_: list[FindingEntry] = []
+    standing: dict[int, FindingEntry] = {}
     entries = list(head)
     for accepted in waived:
         if left[_identity(accepted)]:
@@ -53,9 +54,9 @@ def compare_findings(
     return Compared(tuple(open_), tuple(fixed), tuple(standing[number] for number in sorted(standing)))
 
 
-def _identity(finding: Finding) -> tuple[Any, ...]:
+def _identity(finding: FindingEntry) -> tuple[Any, ...]:
     return finding.get("rule"), finding.get("severity"), finding.get("at")
 
 
-def _words(finding: Finding) -> str:
+def _words(finding: FindingEntry) -> str:
     return _NUMBER.sub("0", str(finding.get("message", "")))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
 
 from components.core.errors import Path
+from components.cost.figures import CostChange
+from components.proofs.finding import FindingEntry
 
 Effect = Literal["replaced", "removed", "restarted", "rerouted", "scaled", "added", "harmless"]
 """What a change does to users, worst first."""
@@ -119,12 +120,12 @@ class EnvironmentDiff:
     headlines: tuple[Headline, ...] = ()
     changes: tuple[Change, ...] = ()
     resources: int = 0
-    new: tuple[Mapping[str, Any], ...] = ()
-    fixed: tuple[Mapping[str, Any], ...] = ()
-    standing: tuple[Mapping[str, Any], ...] = ()
-    waived: tuple[Mapping[str, Any], ...] = ()
+    new: tuple[FindingEntry, ...] = ()
+    fixed: tuple[FindingEntry, ...] = ()
+    standing: tuple[FindingEntry, ...] = ()
+    waived: tuple[FindingEntry, ...] = ()
     rules_held: int | None = None
-    cost: Mapping[str, Any] | None = None
+    cost: CostChange | None = None
     before: str = ""
     after: str = ""
     notes: tuple[str, ...] = ()

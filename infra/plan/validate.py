@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.core.errors import PLAINTEXT_ADVICE, ConfigError, Path, Problem, did_you_mean, looks_secret
+from components.core.errors import ConfigError, Path, Problem, did_you_mean
+from components.core.secrets import PLAINTEXT_ADVICE, looks_secret
 from components.core.wording import problems_of
 from components.rollout.model import ModelConfig
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from components.core.errors import dotted
 from components.core.quantity import GIB
@@ -13,6 +13,7 @@ from components.proofs.memory import Judged, judged
 from components.reading.index import Index
 
 from ..plan.overview import gpu_name
+from .entries import FootprintEntry, MemoryEntry
 
 if TYPE_CHECKING:
     from components.serving.cold_start import ColdStart
@@ -73,7 +74,7 @@ def footprint_lines(environment: str, found: Sequence[Footprint]) -> Iterator[st
         yield f"    and {rest:,} more, with more to spare: --format json"
 
 
-def footprints_json(found: Sequence[Footprint]) -> list[dict[str, Any]]:
+def footprints_json(found: Sequence[Footprint]) -> list[FootprintEntry]:
     """The same for machines: bytes of one GPU, and seconds."""
     return [
         {
@@ -99,7 +100,7 @@ def _memory(one: Judged) -> str:
     return f"{made.verdict}: {made.taken / GIB:.1f} of {made.gpu.bytes / GIB:.1f} GiB of {shards}{gpu}{most}"
 
 
-def _memory_json(one: Judged) -> dict[str, Any]:
+def _memory_json(one: Judged) -> MemoryEntry:
     made = one.made
     assert made is not None  # noqa: S101 - chosen by the caller
     return {

@@ -14,7 +14,7 @@ from typing import Any
 
 from components.core.errors import did_you_mean, dotted
 from components.core.plan import Plan
-from components.proofs.finding import Finding
+from components.proofs.finding import Finding, FindingEntry
 from components.proofs.rules import RULES, found_by, in_order, prove
 from components.reading.index import Index
 
@@ -41,9 +41,9 @@ class Waived:
     reason: str
     until: date
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> FindingEntry:
         """The finding for machines, with its waiver."""
-        return self.finding.as_json() | {"waived": {"reason": self.reason, "until": self.until.isoformat()}}
+        return {**self.finding.as_json(), "waived": {"reason": self.reason, "until": self.until.isoformat()}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,22 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from datetime import date
-from math import isfinite
+from math import inf, nan
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from components.catalog.prices import KINDS, UNITS, WAYS
-from components.core.errors import did_you_mean, shown
-from components.core.price import PriceRow
+from components.core.config import Config, Number, patterned
+from components.core.errors import ConfigError, InferenceError, MisfitError, Problem, did_you_mean, shown
+from components.core.price import Kind, PriceRow
 
 COLUMNS = tuple(field.name for field in fields(PriceRow))
 """The columns of a price table, in any order in a file that is read."""
 _OPTIONAL = ("provisioning", "region")
-_REGION = re.compile(r"[a-z]+-[a-z]+\d+")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
+_ENDPOINT = re.compile(r"[a-z]+/[a-z0-9-]+/x\d+")
 _WAYS_OF = {
     kind: WAYS[:-1] if kind in ("machine", "gpu", "autopilot") else WAYS if kind == "disk" else ("",) for kind in KINDS
 }
@@ -32,7 +36,82 @@ Entry = tuple[int, Mapping[str, Any]]
 """A row with the line it stands on."""
 
 
-class PriceFileError(ValueError):
+def _text(value: str) -> str:
+    if not value:
+        raise MisfitError("is empty; write what it is")
+    return _plain(value)
+
+
+def _plain(value: str) -> str:
+    if value != value.strip() or not value.isprintable():
+        raise MisfitError(f"got {shown(value)}; must be without spaces around it and control characters in it")
+    return value
+
+
+def _dollars(value: Any) -> float:
+    """A number, or the text of one as a table's cell has it."""
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        number = float(value)
+    try:
+        usd = nan if number is None else float(number)
+    except OverflowError:
+        usd = nan
+    if not 0 <= usd < inf:
+        raise MisfitError(f"got {shown(value)}; must be a number of US dollars, 0 or more, such as 1.06")
+    return usd
+
+
+def _day(value: str) -> str:
+    try:
+        good = date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        good = False
+    if not good:
+        raise MisfitError(f"got {shown(value)}; must be a day as YYYY-MM-DD")
+    return value
+
+
+Word = Annotated[str, AfterValidator(_text)]
+
+
+class PriceEntry(Config):
+    """A row as somebody wrote it; `PriceRow` has the meanings of the fields."""
+
+    kind: Kind
+    name: Word
+    """What it is called: a machine type, GKE's name of a GPU, a disk type, `gcp/nvidia-l4/x1`."""
+    provisioning: Annotated[str, AfterValidator(_plain)] = ""
+    region: Annotated[
+        str, patterned(r"^([a-z]+-[a-z]+\d+)?$", "a region such as us-central1, or empty for one price everywhere")
+    ] = ""
+    unit: Word
+    """What the price buys one of: hour, GiB-month or MiB/s-month."""
+    usd: Annotated[Number, BeforeValidator(_dollars)]
+    """What it costs in US dollars, such as 1.06."""
+    as_of: Annotated[str, AfterValidator(_day)]
+    """The day the price was true, as YYYY-MM-DD."""
+    source: Word
+    """Where it can be looked up."""
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        problems = []
+        if self.unit != UNITS[self.kind]:
+            sold = f"got {shown(self.unit)}; a {self.kind} is sold by the {UNITS[self.kind]}"
+            problems.append(Problem(("unit",), sold))
+        if self.provisioning not in _WAYS_OF[self.kind]:
+            given = shown(self.provisioning) if self.provisioning else "nothing"
+            allowed = ", ".join(way or "nothing" for way in _WAYS_OF[self.kind])
+            problems.append(Problem(("provisioning",), f"got {given}; for a {self.kind} write {allowed}"))
+        if self.kind == "managed-endpoint" and not _ENDPOINT.fullmatch(self.name):
+            wanted = f"got {shown(self.name)}; must be vendor/instance/size, such as gcp/nvidia-l4/x1"
+            problems.append(Problem(("name",), wanted))
+        MisfitError.raise_all(problems)
+        return self
+
+
+class PriceFileError(InferenceError):
     """What is wrong with a price table, each with its line."""
 
 
@@ -53,15 +132,16 @@ def read_prices(path: Path) -> tuple[PriceRow, ...]:
     found: list[PriceRow] = []
     seen: dict[tuple[str, str, str, str], int] = {}
     for line, entry in _entries(path, text, problems):
-        wrong = list(_problems(entry))
-        problems += [f"{path}:{line}: {problem}" for problem in wrong]
-        if not wrong:
-            row = _row(entry)
-            if row.key in seen:
-                named = " ".join(filter(None, row.key))
-                problems.append(f"{path}:{line}: {named} stands in line {seen[row.key]} already; keep one of them")
-            seen.setdefault(row.key, line)
-            found.append(row)
+        try:
+            row = PriceRow(**dict(PriceEntry(**entry)))
+        except ConfigError as error:
+            problems += [f"{path}:{line}: {problem}" for problem in error.problems]
+            continue
+        if row.key in seen:
+            named = " ".join(filter(None, row.key))
+            problems.append(f"{path}:{line}: {named} stands in line {seen[row.key]} already; keep one of them")
+        seen.setdefault(row.key, line)
+        found.append(row)
     if not problems and not found:
         problems.append(f"{path}: has no price in it")
     if problems:
@@ -136,76 +216,3 @@ def _json_entries(path: Path, text: str, problems: list[str]) -> Iterator[Entry]
             yield line, entry
         else:
             problems.append(f"{path}:{line}: got {shown(entry)}; must be an object with {', '.join(COLUMNS)}")
-
-
-def _problems(entry: Mapping[str, Any]) -> Iterator[str]:
-    for column in COLUMNS:
-        if column not in entry and column not in _OPTIONAL:
-            yield f"{column} is missing"
-    for column in entry:
-        if column not in COLUMNS:
-            yield f"unknown field {shown(column)}; {did_you_mean(str(column), COLUMNS, 'a field')}"
-    for column in COLUMNS:
-        value = entry.get(column, "")
-        if column == "usd":
-            yield from _usd_problems(entry)
-        elif not isinstance(value, str):
-            yield f"{column}: got {shown(value)}; must be text"
-        elif value != value.strip() or not value.isprintable():
-            yield f"{column}: got {shown(value)}; must be without spaces around it and control characters in it"
-        elif not value and column in entry and column not in _OPTIONAL:
-            yield f"{column} is empty"
-    kind = entry.get("kind")
-    if isinstance(kind, str) and kind:
-        yield from _kind_problems(kind, entry)
-    region = entry.get("region", "")
-    if isinstance(region, str) and region and not _REGION.fullmatch(region):
-        yield f"region: got {shown(region)}; must be a region such as us-central1, or empty for one price everywhere"
-    day = entry.get("as_of")
-    if isinstance(day, str) and day and not _is_day(day):
-        yield f"as_of: got {shown(day)}; must be a day as YYYY-MM-DD"
-
-
-def _usd_problems(entry: Mapping[str, Any]) -> Iterator[str]:
-    if "usd" not in entry:
-        return
-    value = _number(entry["usd"])
-    if value is None or not isfinite(value) or value < 0:
-        yield f"usd: got {shown(entry['usd'])}; must be a number of US dollars, 0 or more, such as 1.06"
-
-
-def _kind_problems(kind: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    if kind not in KINDS:
-        yield f"kind: got {shown(kind)}; {did_you_mean(kind, KINDS)}"
-        return
-    if entry.get("unit") and entry["unit"] != UNITS[kind]:
-        yield f"unit: got {shown(entry['unit'])}; a {kind} is sold by the {UNITS[kind]}"
-    way = entry.get("provisioning", "")
-    if way not in _WAYS_OF[kind]:
-        allowed = ", ".join(way or "nothing" for way in _WAYS_OF[kind])
-        yield f"provisioning: got {shown(way) if way else 'nothing'}; for a {kind} write {allowed}"
-    if kind == "managed-endpoint" and not re.fullmatch(r"[a-z]+/[a-z0-9-]+/x\d+", str(entry.get("name", ""))):
-        yield f"name: got {shown(entry.get('name'))}; must be vendor/instance/size, such as gcp/nvidia-l4/x1"
-
-
-def _row(entry: Mapping[str, Any]) -> PriceRow:
-    given = {column: str(entry.get(column, "")) for column in COLUMNS if column != "usd"}
-    return PriceRow(**cast("Any", given), usd=cast("float", _number(entry["usd"])))
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    if isinstance(value, str) and not re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", value, re.ASCII):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return None
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False

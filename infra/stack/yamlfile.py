@@ -1,6 +1,6 @@
 """A YAML file's text, where its paths stand, and what is wrong with it.
 
-StackError (ValueError)    a file that cannot be used; `problems` holds all of them, `lines()` prints them
+StackError (InferenceError)    a file that cannot be used; `problems` holds all of them, `lines()` prints them
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner, ScannerError
 
-from components.core.errors import Path, Problem, dotted, looks_secret, names_secret
+from components.core.errors import InferenceError, Path, Problem, dotted
+from components.core.secrets import may_hold_secret
 
 CParser: Any = getattr(yaml, "CLoader", None)
 """libyaml's parser; None where PyYAML was built without it: same answers, about ten times slower."""
@@ -28,11 +29,10 @@ Located = tuple[int | None, Problem]
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
-_SECRET_LINE = re.compile(r"secure|[\w.-]+:[\w.-]+:\s*\S|[A-Za-z0-9+/=_-]{24,}")
 _GIST = 60
 
 
-class StackError(ValueError):
+class StackError(InferenceError):
     """A file that cannot be used.
 
     Args:
@@ -197,9 +197,7 @@ def _cause(problem: str, line: str, column: int) -> str:
 def _gist(line: str, before: str) -> str:
     """The line itself, unless it or the one before may hold a secret."""
     text = line.strip()
-    if not text or any(
-        names_secret(part) or looks_secret(part) or _SECRET_LINE.search(part) for part in (line, before)
-    ):
+    if not text or may_hold_secret(line) or may_hold_secret(before):
         return ""
     return f"; the line is: {text if len(text) <= _GIST else text[:_GIST] + '…'}"
 

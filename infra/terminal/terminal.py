@@ -42,6 +42,10 @@ class Paint:
         return f"\x1b[{codes}m{text}\x1b[0m" if self.on and codes and text else text
 
 
+PLAIN = Paint(on=False)
+"""No colours."""
+
+
 def say(line: str = "", *, file: TextIO | None = None) -> None:
     """Print a line to stdout, or to another stream.
 

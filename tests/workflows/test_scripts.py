@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.comment.formats import FORMATS
+from infra.comment.formats import ReportForm
 
 from .reading import ROOT
 
@@ -63,7 +63,7 @@ def test_a_report_has_every_form_and_is_the_jobs_summary(place: Path) -> None:
     assert {path.name for path in (place / "out").iterdir()} == names
     (call,) = calls(place)
     assert call.startswith("infra diff HEAD^1 HEAD --output out ")
-    assert {word.strip() for word in call.split("--format ")[1:]} == set(FORMATS)
+    assert {word.strip() for word in call.split("--format ")[1:]} == set(ReportForm)
     summary = (place / "summary").read_text()
     assert summary.startswith("told\n")
     assert "````text\ntold\n\n````" in summary

@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 
 from ...catalog import metrics
 from ...core.config import Config, Count, DnsLabel, EnvName, Flag, Image, Number, Port, Seconds, defaults, patterned
-from ...core.errors import PLAINTEXT_ADVICE, MisfitError, Problem, hands_over_secret, looks_secret, states_secret
+from ...core.errors import MisfitError, Problem
+from ...core.secrets import PLAINTEXT_ADVICE, hands_over_secret, looks_secret, states_secret
 from ..engine import AbsolutePath, Engine, Launch, Probe, Security
 from ..typed import TYPED
 

@@ -13,8 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from components.core.errors import InferenceError
 from components.core.manifest import object_token
 from components.core.providers import FOLDERS, HELM_RELEASE
+from components.core.secrets import SECRET
 
 from ...render.render import MARKER
 from ...stack.yamlfile import MAX_BYTES
@@ -22,8 +24,8 @@ from .identity import kind_of, resource_key
 from .manifests import ManifestError, read_manifest
 from .snapshot import Resource, Snapshot
 
-SECRET, OTHER_SECRET = "[secret]", "[another secret]"
-"""What stands for a secret's value; the second where the head's is not the base's."""
+OTHER_SECRET = "[another secret]"
+"""What stands for a secret's value in the head where it is not the base's."""
 PLACEHOLDER = re.compile(r"\$\{[^}]+\}")
 """What stands for a value that only a deployment knows."""
 _LISTS = {MARKER, "kubernetes/kustomization.yaml", "kubernetes/stages.txt"}
@@ -38,7 +40,7 @@ _NAMESPACE = re.compile(r'^  namespace: ("?)([a-z0-9-]+)\1$', re.MULTILINE)
 _ANY_NAMESPACE = re.compile(r"^  namespace:", re.MULTILINE)
 
 
-class FolderError(ValueError):
+class FolderError(InferenceError):
     """A file that is read late, because both sides have it, and holds no manifest."""
 
 

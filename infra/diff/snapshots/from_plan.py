@@ -11,6 +11,8 @@ from components.core.errors import dotted
 from components.core.facts import TrackFacts
 from components.core.manifest import Shared
 from components.core.plan import ItemOutput, Late, Plan, SecretRef
+from components.cost.figures import EstimateFigures
+from components.proofs.finding import FindingEntry
 from components.reading.index import Index
 
 from ...plan.environments import Loaded
@@ -51,7 +53,7 @@ def snapshot_of(
     )
 
 
-def cost_of(plan: Plan, index: Index) -> Mapping[str, Any]:
+def cost_of(plan: Plan, index: Index) -> EstimateFigures:
     """The environment's monthly cost as `infra cost --format json` has it."""
     from components.cost.estimate import estimate  # noqa: PLC0415 - snapshots without a price do without it
 
@@ -116,8 +118,8 @@ def _proved(loaded: Loaded, index: Index, today: date, file: str) -> dict[str, A
     checked = Checked(environment, loaded.stack.path, loaded=loaded, verdict=verdict)
     shown = file or str(loaded.stack.path)
 
-    def placed(finding: dict[str, Any], line: int | None) -> dict[str, Any]:
-        return finding | {"file": shown, "line": line}
+    def placed(finding: FindingEntry, line: int | None) -> FindingEntry:
+        return {**finding, "file": shown, "line": line}
 
     return {
         "findings": tuple(placed(one.as_json(), checked.place(one).line) for one in checked.findings),

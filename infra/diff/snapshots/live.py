@@ -16,12 +16,13 @@ from typing import Any
 from urllib.parse import quote
 
 from components.core.providers import is_object
+from components.core.secrets import SECRET
 from components.gpu.kubeconfig import KubeconfigConfig
 
 from ...plan.environment import Environment
 from ...plan.environments import UsageError
 from ...plan.kubeconfig import kubeconfig_file
-from .folder import PLACEHOLDER, SECRET, masked
+from .folder import PLACEHOLDER, masked
 from .kubectl_proxy import Answer, KubectlProxy
 from .snapshot import Resource, Snapshot
 

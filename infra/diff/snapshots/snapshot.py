@@ -13,6 +13,10 @@ from typing import Any
 from components.core.errors import Path
 from components.core.facts import TrackFacts
 from components.core.plan import NodeShape
+from components.cost.figures import EstimateFigures
+from components.proofs.finding import FindingEntry
+
+from ...prove.entries import FootprintEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,11 @@ class Snapshot:
     file: str = ""
     errors: tuple[str, ...] = ()
     nodes: tuple[NodeShape, ...] = ()
-    findings: tuple[Mapping[str, Any], ...] | None = None
-    waived: tuple[Mapping[str, Any], ...] | None = None
+    findings: tuple[FindingEntry, ...] | None = None
+    waived: tuple[FindingEntry, ...] | None = None
     rules_held: int | None = None
-    cost: Mapping[str, Any] | None = None
-    footprints: tuple[Mapping[str, Any], ...] | None = None
+    cost: EstimateFigures | None = None
+    footprints: tuple[FootprintEntry, ...] | None = None
     picture: str = ""
     tracks: Mapping[str, tuple[TrackFacts, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())

@@ -12,14 +12,12 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
-from components.core.errors import hands_over_secret, looks_secret, names_secret
+from components.core.secrets import SECRET, hands_over_secret, looks_secret, names_secret_anywhere
 
 from ..compare import Difference
 from ..report import ABSENT, Change, EnvironmentDiff, FieldChange, Report
 from ..snapshots.snapshot import Resource
 
-SECRET = "[secret]"
-"""What stands for a value that is not shown."""
 _PLACEHOLDER = re.compile(r"\$\{[\w.:-]+\}|\$\([\w.-]+\)|\[secret\]")
 """What only refers to a value: of a plan's (`SecretRef`, `Late`), of Kubernetes' variables, or of this module's."""
 _PULUMI_SECRET = "4dabf18193072939515e22adb298388d"
@@ -28,14 +26,9 @@ _COPY = "kubectl.kubernetes.io/last-applied-configuration"
 """A whole object as text, which `kubectl apply` leaves on it: a Secret's values too."""
 _ENCRYPTED = "secure"
 """The key of an encrypted value in a stack file."""
-_MORE = re.compile(r"(^|_)(secret_data|authorization|pass|kubeconfig|connection_string|dsn)$", re.IGNORECASE)
 _VALUE_STEPS = frozenset({"value", "values", "default"})
 _WORD = re.compile(r"[a-z-]{1,15}|\S{1,5}")
 """What is not looked for in texts: somebody's user name may be `production`, which is a namespace too."""
-
-
-_MARKS = ("hf_", "sk-", "AKIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "-----BEGIN", "://", "Bearer")
-"""What each form of a credential has. Looking for these first is ten times faster; a fleet has a million strings."""
 
 
 def redacted(report: Report) -> Report:
@@ -99,7 +92,7 @@ class Cleaner:
             return self._mapping(value, secret=secret)
         if isinstance(value, list | tuple):
             return self._list(value, name, secret=secret)
-        if secret or _names_secret(name) or (isinstance(value, str) and _looks_secret(value)):
+        if secret or names_secret_anywhere(name) or (isinstance(value, str) and looks_secret(value)):
             return self._hidden(value)
         return value
 
@@ -204,22 +197,12 @@ def _told(value: Any, found: re.Pattern[str] | None) -> Any:
     return value
 
 
-def _looks_secret(text: str) -> bool:
-    return next((True for mark in _MARKS if mark in text), False) and looks_secret(text)
-
-
 def _prose(text: str) -> str:
     """A text with `[secret]` for each word that has the form of a credential."""
-    if not _looks_secret(text):
+    if not looks_secret(text):
         return text
     text = re.sub(r"\S+", lambda word: SECRET if looks_secret(word[0]) else word[0], text)
     return SECRET if looks_secret(text) else text
-
-
-def _names_secret(name: str) -> bool:
-    """Whether a field's or variable's name says that it holds a credential, `hfToken` as well as `HF_TOKEN`."""
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return names_secret(snake) or _MORE.search(snake) is not None
 
 
 def _steps(path: str) -> list[str]:

@@ -19,22 +19,26 @@ BANDS = ("min_usd", "expected_usd", "max_usd")
 SHARED_DISK = {"kind": "claim", "size": "1Ti", "access_mode": "ReadWriteMany", "storage_class": "ceph"}
 
 
-def priced(machine: str = "g2-standard-12", pools: tuple[str, ...] = ("l4",), **settings: Any) -> dict[str, Any]:
+def priced(machine: str = "g2-standard-12", pools: tuple[str, ...] = ("l4",), **settings: Any) -> Any:
     made = estimate(plan({name: L4 | {"machine_type": machine} for name in pools}, {"llama": model("l4", **settings)}))
     # As it comes out of a file.
-    found: dict[str, Any] = json.loads(json.dumps(made.as_json()))
-    return found
+    return json.loads(json.dumps(made.as_json()))
+
+
+def compared(base: Any, head: Any) -> Any:
+    """The difference as a reader of the JSON has it."""
+    return delta(base, head)
 
 
 def test_nothing_changed_is_no_difference() -> None:
     for made in (priced(), priced(cache=SHARED_DISK), priced(autoscaling={"min": 1, "max": 3, "cpu_percent": 80})):
-        found = delta(made, made)
+        found = compared(made, made)
         assert (found["lines"], found["models"], found["unknown"]) == ([], [], [])
         assert [found[name] for name in BANDS] == [0, 0, 0]
 
 
 def test_another_machine_type_is_one_line_that_changed() -> None:
-    found = delta(priced(), priced("g2-standard-16"))
+    found = compared(priced(), priced("g2-standard-16"))
     (line,) = found["lines"]
     assert line["before"]["what"] == "g2-standard-12 with 1 L4"
     assert line["after"]["what"] == line["what"] == "g2-standard-16 with 1 L4"
@@ -44,7 +48,7 @@ def test_another_machine_type_is_one_line_that_changed() -> None:
 
 def test_more_replicas_change_the_maximum_only() -> None:
     scaled = {"min": 1, "max": 2, "cpu_percent": 80}
-    found = delta(priced(autoscaling=scaled), priced(autoscaling=scaled | {"max": 5}))
+    found = compared(priced(autoscaling=scaled), priced(autoscaling=scaled | {"max": 5}))
     assert found["min_usd"] == 0
     assert found["max_usd"] == pytest.approx(3 * (1.00041629 * HOURS + 20))
     assert found["expected_usd"] is None, "nothing states it"
@@ -52,7 +56,7 @@ def test_more_replicas_change_the_maximum_only() -> None:
 
 def test_a_new_environment_costs_all_of_it_and_one_that_goes_costs_it_no_more() -> None:
     made = priced()
-    new, gone = delta(None, made), delta(made, None)
+    new, gone = compared(None, made), compared(made, None)
     assert new["base"] is None
     assert new["max_usd"] == made["total"]["max_usd"] == -gone["max_usd"]
     assert all(line["before"] is None for line in new["lines"])
@@ -60,13 +64,13 @@ def test_a_new_environment_costs_all_of_it_and_one_that_goes_costs_it_no_more() 
 
 
 def test_a_price_that_is_unknown_on_both_sides_leaves_the_difference_known() -> None:
-    found = delta(priced(cache=SHARED_DISK), priced("g2-standard-16", cache=SHARED_DISK))
+    found = compared(priced(cache=SHARED_DISK), priced("g2-standard-16", cache=SHARED_DISK))
     assert found["max_usd"] == pytest.approx((1.147208303 - 1.000416287) * HOURS, abs=1e-3)
     assert found["unknown"] == []
 
 
 def test_a_new_line_without_a_price_makes_the_difference_unknown() -> None:
-    found = delta(priced(), priced(cache=SHARED_DISK))
+    found = compared(priced(), priced(cache=SHARED_DISK))
     assert [found[name] for name in BANDS] == [None, None, None]
     assert "what the storage class ceph makes" in found["unknown"][0]
 
@@ -75,7 +79,7 @@ def test_other_dates_and_sources_are_no_difference() -> None:
     later = priced()
     for line in later["lines"]:
         line |= {"as_of": "2027-01-01", "source": "elsewhere"}
-    assert delta(priced(), later)["lines"] == []
+    assert compared(priced(), later)["lines"] == []
 
 
 def test_an_estimate_of_older_code_may_lack_what_is_new() -> None:
@@ -84,7 +88,7 @@ def test_an_estimate_of_older_code_may_lack_what_is_new() -> None:
         del line["provisioning"]
     del old["models"]
     del old["total"]["known_max_usd"]
-    found = delta(old, priced())
+    found = compared(old, priced())
     assert found["max_usd"] == 0
 
 
@@ -97,7 +101,7 @@ SIDES = st.fixed_dictionaries(
 )
 
 
-def side(given_side: dict[str, Any]) -> dict[str, Any]:
+def side(given_side: dict[str, Any]) -> Any:
     disk = given_side["disk"]
     cache = {"kind": "claim", "size": disk, "access_mode": "ReadWriteMany"} if disk else {"kind": "node-disk"}
     return priced(given_side["machine"], replicas=given_side["replicas"], cache=cache)
@@ -106,7 +110,7 @@ def side(given_side: dict[str, Any]) -> dict[str, Any]:
 @given(base=SIDES, head=SIDES)
 def test_differences_add_up_and_turn_around(base: dict[str, Any], head: dict[str, Any]) -> None:
     before, after = side(base), side(head)
-    there, back = delta(before, after), delta(after, before)
+    there, back = compared(before, after), compared(after, before)
     for name in BANDS:
         assert there[name] == pytest.approx(after["total"][name] - before["total"][name], abs=1e-4)
         assert there[name] == pytest.approx(-back[name], abs=1e-4)

@@ -11,9 +11,8 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 
-from infra.comment import json as json_form
 from infra.comment import sarif, text
-from infra.comment.formats import FORMATS, Options
+from infra.comment.formats import Options, ReportForm
 from infra.diff.report import Change, EnvironmentDiff, FieldChange, Headline, Report
 from infra.terminal.terminal import Paint
 
@@ -186,13 +185,13 @@ def test_half_a_character_in_a_name_stops_no_annotation() -> None:
 @given(REPORTS)
 def test_whatever_a_report_holds_every_form_is_written_and_can_be_stored(report: Report) -> None:
     results(report)
-    for write in FORMATS.values():
-        write(report, Options()).encode()
-    assert json.loads(json_form.write(report))["version"] == 1
+    for form in ReportForm:
+        form.write(report, Options()).encode()
+    assert json.loads(ReportForm.JSON.write(report, Options()))["version"] == 1
 
 
 def test_json_has_every_fact_by_its_name() -> None:
-    told = json.loads(json_form.write(three_changes()))
+    told = json.loads(ReportForm.JSON.write(three_changes(), Options()))
     assert list(told) == ["version", "base", "head", "environments", "notes"]
     staging = told["environments"][2]
     assert staging["headlines"][0]["effect"] == "replaced"
@@ -206,7 +205,9 @@ def test_json_tells_absent_from_null() -> None:
 
     fields = (FieldChange("a", ABSENT, None), FieldChange("b", None, ABSENT))
     change = Change("A b", "C/d", (), "update", "harmless", "", "", "", fields)
-    told = json.loads(json_form.write(Report("a", "b", (EnvironmentDiff("dev", "changed", changes=(change,)),))))
+    told = json.loads(
+        ReportForm.JSON.write(Report("a", "b", (EnvironmentDiff("dev", "changed", changes=(change,)),)), Options())
+    )
     assert told["environments"][0]["changes"][0]["fields"] == [
         {"path": "a", "after": None},
         {"path": "b", "before": None},

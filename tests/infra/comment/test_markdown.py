@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.comment import gitlab, markdown
-from infra.comment.markdown import BUDGET, SMALLEST
+from components.cost.figures import CostChange
+from infra.comment import markdown
+from infra.comment.escape import GITHUB, GITLAB
+from infra.comment.markdown import SMALLEST
 from infra.diff.report import EnvironmentDiff, Headline, Report
+from infra.plan.environments import UsageError
 
 from .rendered import faults, tokens
 from .reports import finding, fleet, three_changes
@@ -18,6 +22,8 @@ from .strings import HOSTILE, REPORTS, TEXTS, WIDE
 
 GITHUBS_LIMIT = 65_536
 GITLABS_LIMIT = 1_000_000
+note = partial(markdown.write, dialect=GITLAB)
+BUDGET = GITHUB.budget
 BLOB = "https://github.com/o/r/blob/abc"
 
 
@@ -69,13 +75,13 @@ def test_lines_of_the_stack_file_are_links_where_the_head_can_be_linked_to() -> 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "https://evil.example/)[x](y", "https://e.example/?a=b c"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="source_url must be"):
+    with pytest.raises(UsageError, match="source_url must be"):
         markdown.write(three_changes(), source_url=url)
 
 
 def test_comments_are_told_apart_by_a_key() -> None:
     assert markdown.write(three_changes(), key="org/repo.dev").startswith("<!-- infra-diff org/repo.dev -->\n")
-    with pytest.raises(ValueError, match="the key of a comment"):
+    with pytest.raises(UsageError, match="the key of a comment"):
         markdown.write(three_changes(), key="--> <b>")
 
 
@@ -104,7 +110,7 @@ def test_a_rule_that_finds_the_same_of_many_is_one_line() -> None:
 def test_an_unknown_cost_is_said_and_no_zero() -> None:
     report = three_changes()
     (staging,) = (one for one in report.environments if one.environment == "staging")
-    cost = {
+    cost: CostChange = {
         **(staging.cost or {}),
         "max_usd": None,
         "min_usd": None,
@@ -116,7 +122,7 @@ def test_an_unknown_cost_is_said_and_no_zero() -> None:
     assert "cost: not estimated" in markdown.write(Report("a", "b", (replace(staging, cost=None),)))
 
 
-@pytest.mark.parametrize("write", [markdown.write, gitlab.write])
+@pytest.mark.parametrize("write", [markdown.write, note])
 def test_a_thousand_models_that_change_alike_are_one_row_and_one_diff(write: object) -> None:
     text = write(fleet(1_000))  # type: ignore[operator]
     row = "| ↻ | 1,000 models restart: image tgi:3.3.6 → tgi:3.3.7 (`model-0`, `model-1`, `model-2` and 997 more) |"
@@ -153,8 +159,8 @@ def test_long_values_give_way_before_components_do() -> None:
 
 
 def test_the_budget_of_gitlab_is_below_its_limit() -> None:
-    text = gitlab.write(fleet(3_000, alike=False))
-    assert len(text.encode()) <= gitlab.BUDGET < GITLABS_LIMIT
+    text = note(fleet(3_000, alike=False))
+    assert len(text.encode()) <= GITLAB.budget < GITLABS_LIMIT
 
 
 def test_many_environments_with_many_risks_keep_their_counts_and_the_budget() -> None:
@@ -173,7 +179,7 @@ def test_the_largest_texts_in_the_smallest_budget_keep_the_verdict_and_the_cost(
     found = tuple(finding("r", "a", long, severity="error", remedies=[long] * 9) for _ in range(40))
     full = replace(staging, headlines=(headline,) * 3 + staging.headlines, new=found, notes=(long,), standing=found)
     report = Report(long, long, tuple(replace(full, environment=f"e{n}") for n in range(5)), (long,) * 40)
-    for write in (markdown.write, gitlab.write):
+    for write in (markdown.write, note):
         text = write(report, budget=SMALLEST)
         assert len(text.encode()) <= SMALLEST
         assert "**e0: " in text
@@ -183,7 +189,7 @@ def test_the_largest_texts_in_the_smallest_budget_keep_the_verdict_and_the_cost(
 @settings(WIDE, max_examples=60)
 @given(REPORTS, st.sampled_from([SMALLEST, 20_000, BUDGET]))
 def test_whatever_a_report_holds_the_comment_keeps_its_form_and_its_budget(report: Report, budget: int) -> None:
-    for write in (markdown.write, gitlab.write):
+    for write in (markdown.write, note):
         text = write(report, budget=budget)
         assert faults(text) == []
         assert len(text.encode()) <= budget
@@ -200,7 +206,7 @@ def test_links_lead_to_the_heads_files_only(report: Report) -> None:
 def test_a_hostile_name_is_shown_and_does_nothing(text: str) -> None:
     headline = Headline(f"ModelServer/{text}", ("models", text), "replaced", f"`{text}` and {text}", text)
     report = Report(text, text, (EnvironmentDiff("dev", "changed", text, headlines=(headline,)),), (text,))
-    for write in (markdown.write, gitlab.write):
+    for write in (markdown.write, note):
         assert faults(write(report)) == []
 
 
@@ -209,7 +215,7 @@ def test_gitlab_makes_no_reference_of_words(text: str) -> None:
     from .rendered import inlines  # noqa: PLC0415
 
     headline = Headline("a/b", (), "added", text, text)
-    written = gitlab.write(Report("a", "b", (EnvironmentDiff("dev", "changed", headlines=(headline,)),)))
+    written = note(Report("a", "b", (EnvironmentDiff("dev", "changed", headlines=(headline,)),)))
     for token in inlines(tokens(written)):
         if token.type == "text":
             assert not any(sigil + "1" in token.content for sigil in "@#$%!~&^")

@@ -12,11 +12,11 @@ from infra.comment import money
 from .reports import cost
 
 
-def total(low: float | None, high: float | None, **more: Any) -> dict[str, Any]:
+def total(low: float | None, high: float | None, **more: Any) -> Any:
     return {"min_usd": low, "expected_usd": None, "max_usd": high, **more}
 
 
-def line(at: str, most: float | None, **more: Any) -> dict[str, Any]:
+def line(at: str, most: float | None, **more: Any) -> Any:
     return {"at": at, "what": "a disk", "before": None, "after": total(0.0, most), "max_usd": most, **more}
 
 
@@ -100,7 +100,7 @@ def test_a_ceiling_that_is_passed_is_told() -> None:
 
 
 def test_what_a_million_tokens_cost_is_told_where_it_changes() -> None:
-    def model(low: float, high: float) -> dict[str, Any]:
+    def model(low: float, high: float) -> Any:
         return {"usd_per_million_tokens": {"min": low, "max": high}}
 
     models = [{"at": "models.a", "before": model(0.1, 0.2), "after": model(0.3, 0.3)},

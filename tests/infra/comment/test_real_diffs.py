@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from infra.comment import gitlab, markdown, text
-from infra.comment.formats import FORMATS, Options
+from infra.comment import markdown, text
+from infra.comment.escape import GITLAB
+from infra.comment.formats import Options, ReportForm
 from infra.diff.environment_diff import diff
 from infra.diff.report import Report
 from tests.diffs.test_corpus import CASES, PROMISED, case_of, compared
@@ -22,13 +24,13 @@ from .rendered import faults
 def test_every_change_of_the_corpus_makes_a_sound_comment(path: Path, tmp_path: Path) -> None:
     case = case_of(path)
     report = Report("main", "HEAD", (compared(case, tmp_path),))
-    for write in (markdown.write, gitlab.write):
+    for write in (markdown.write, partial(markdown.write, dialect=GITLAB)):
         assert faults(write(report)) == []
     shown = " ".join(text.write(report).split())
     for row in case["expect"]:
         assert " ".join(row["what"].replace("`", "").split())[:300] in shown
-    for write_form in FORMATS.values():
-        write_form(report, Options()).encode()
+    for form in ReportForm:
+        form.write(report, Options()).encode()
 
 
 def test_the_promised_comment_says_exactly_three_things_and_the_dollars(tmp_path: Path) -> None:

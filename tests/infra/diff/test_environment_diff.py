@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.core.secrets import SECRET
+from components.cost.figures import LineFigures
+from components.proofs.finding import FindingEntry
 from infra.diff.environment_diff import diff
 from infra.diff.report import EnvironmentDiff
 from infra.diff.snapshots.snapshot import Resource, Snapshot
-from infra.diff.telling.redact import SECRET
 
 from .stacks import sides, snapshot, stack
 from .trees import changed, real_resources
@@ -169,7 +171,7 @@ def test_what_goes_of_a_component_that_stays_is_named() -> None:
 
 def test_a_cost_that_changes_alone_is_a_change() -> None:
     def priced(usd: float) -> Snapshot:
-        line = {"at": "a", "what": "b", "kind": "disk", "min_usd": usd, "max_usd": usd}
+        line: LineFigures = {"at": "a", "what": "b", "kind": "disk", "min_usd": usd, "max_usd": usd}
         return Snapshot("dev", cost={"total": {"min_usd": usd, "max_usd": usd}, "lines": [line]})
 
     assert diff(priced(5), priced(7)).status == "changed"
@@ -179,7 +181,7 @@ def test_a_cost_that_changes_alone_is_a_change() -> None:
 
 def test_a_secret_of_a_field_is_in_no_text_of_a_diff() -> None:
     one, other = (resource("Secret", {"stringData": {"a": text}}) for text in ("$(first secret", "$(second secret"))
-    finding = {"rule": "r", "severity": "error", "at": "a", "message": "it has $(second secret inside"}
+    finding: FindingEntry = {"rule": "r", "severity": "error", "at": "a", "message": "it has $(second secret inside"}
     found = diff(Snapshot("dev", (one,), findings=()), Snapshot("dev", (other,), findings=(finding,)))
     assert "has [secret] inside" in str(found.new)
     assert "t secret" not in str(found)

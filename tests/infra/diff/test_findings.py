@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from components.proofs.finding import FindingEntry, Severity
 from infra.diff.findings import compare_findings
 
 
 def finding(
-    message: str, rule: str = "memory-fit", at: str = "models.llama", severity: str = "error"
-) -> dict[str, Any]:
+    message: str, rule: str = "memory-fit", at: str = "models.llama", severity: Severity = "error"
+) -> FindingEntry:
     return {"rule": rule, "severity": severity, "at": at, "message": message}
 
 

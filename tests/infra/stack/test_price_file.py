@@ -73,8 +73,8 @@ def test_columns_come_in_any_order_and_two_of_them_may_be_left_out(tmp_path: Pat
         ({"region": "us-central1-a"}, "must be a region such as us-central1"),
         ({"as_of": "yesterday"}, "must be a day as YYYY-MM-DD"),
         ({"as_of": "20261101"}, "must be a day as YYYY-MM-DD"),
-        ({"source": ""}, "source is empty"),
-        ({"name": ""}, "name is empty"),
+        ({"source": ""}, "source: is empty; write"),
+        ({"name": ""}, "name: is empty; write"),
         ({"name": " g2 "}, "without spaces around it"),
         ({"kind": "managed-endpoint", "name": "l4", "provisioning": ""}, "such as gcp/nvidia-l4/x1"),
     ],
@@ -110,7 +110,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         ("p.json", json.dumps([ROW | {"usd": True}]), "usd: got true"),
         ("p.json", json.dumps([ROW | {"name": 3}]), "name: got 3; must be text"),
         ("p.json", json.dumps([ROW | {"usd": float("inf")}]), "usd: got"),
-        ("p.json", json.dumps([{"kind": "machine"}]), "name is missing"),
+        ("p.json", json.dumps([{"kind": "machine"}]), "name: is required: what it is called"),
     ],
 )
 def test_a_file_that_is_no_table_is_told_so(tmp_path: Path, name: str, text: str, told: str) -> None:

@@ -12,10 +12,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.core.secrets import SECRET
 from infra.diff.environment_diff import diff
 from infra.diff.revisions.sides import adopted
 from infra.diff.snapshots import folder as folders
-from infra.diff.snapshots.folder import OTHER_SECRET, SECRET, FolderError, as_rendered, read_folder, read_folders
+from infra.diff.snapshots.folder import OTHER_SECRET, FolderError, as_rendered, read_folder, read_folders
 from infra.diff.snapshots.from_plan import snapshot_of
 from infra.diff.snapshots.manifests import ManifestError, read_manifest
 from infra.diff.snapshots.snapshot import Snapshot

@@ -8,9 +8,12 @@ import pytest
 
 from infra.diff.environment_diff import diff
 from infra.diff.snapshots.snapshot import Resource, Snapshot
+from infra.prove.entries import FootprintEntry
 
-FOOTPRINT = {"at": "models.m", "cold_start": {"min_seconds": 180, "max_seconds": 240, "unknown": []}}
-TRACKS = tuple({**FOOTPRINT, "at": f"models.m/{track}"} for track in ("stable", "canary", "blue", "green"))
+FOOTPRINT: FootprintEntry = {"at": "models.m", "cold_start": {"min_seconds": 180, "max_seconds": 240, "unknown": []}}
+TRACKS: tuple[FootprintEntry, ...] = tuple(
+    {**FOOTPRINT, "at": f"models.m/{track}"} for track in ("stable", "canary", "blue", "green")
+)
 
 
 def deployment(image: str = "a:1", role: str = "deployment", gpus: int = 1, **spec: Any) -> Resource:
@@ -90,7 +93,7 @@ def test_nobody_notices_that_a_standby_restarts() -> None:
 
 def test_a_start_of_which_nobody_knows_the_most_has_no_most() -> None:
     spec = rolling(0, 1, 2)
-    open_ended = {"at": "models.m", "cold_start": {"min_seconds": 180, "max_seconds": None}}
+    open_ended: FootprintEntry = {"at": "models.m", "cold_start": {"min_seconds": 180, "max_seconds": None}}
     for footprints, text in (((open_ended,), "6 min or more at 50 %"), ((), "an unknown time at 50 %")):
         sides = (Snapshot("dev", (deployment(image, **spec),), footprints=footprints) for image in ("a:1", "a:2"))
         assert diff(*sides).changes[0].means.endswith(text)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.comment.formats import FORMATS, Options
+from components.core.secrets import SECRET
+from infra.comment.formats import Options, ReportForm
 from infra.diff.report import ABSENT, Change, EnvironmentDiff, FieldChange, Headline, Report
-from infra.diff.telling.redact import SECRET, redacted, redacted_value
+from infra.diff.telling.redact import redacted, redacted_value
 
 from ...comment.strings import REPORTS, WIDE
 
@@ -68,11 +69,11 @@ def test_no_form_shows_a_secret(form: str, before: str, after: str) -> None:
     found = report(change(resource, FieldChange(path, old, new), FieldChange("gone", old if path == "" else ABSENT, 1)))
     if path == "":
         found = report(change(resource, FieldChange(path, old, new)))
-    for name, write in FORMATS.items():
-        text = write(found, Options())
-        assert before not in text, name
-        assert after not in text, name
-    assert "secret]" in FORMATS["json"](found, Options())
+    for each in ReportForm:
+        text = each.write(found, Options())
+        assert before not in text, each
+        assert after not in text, each
+    assert "secret]" in ReportForm.JSON.write(found, Options())
 
 
 @given(SECRETS)
@@ -84,8 +85,8 @@ def test_a_secret_of_a_field_is_taken_out_of_all_texts(secret: str) -> None:
         change("Secret a/b", FieldChange("data.x", ABSENT, secret)),
         headlines=(headline,), new=(told,), notes=(secret,), before=f"<svg>{secret}</svg>", file=f"{secret}.yaml",
     )  # fmt: skip
-    for name, write in FORMATS.items():
-        assert secret not in write(found, Options()), name
+    for form in ReportForm:
+        assert secret not in form.write(found, Options()), form
     assert redacted(found).environments[0].before == ""
 
 
