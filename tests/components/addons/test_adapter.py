@@ -5,10 +5,15 @@ from itertools import product
 
 import pytest
 
-from components.addons.adapter import PodMetric, adapter_rules, hpa_metric_name
+from components.addons.adapter import PodMetric, adapter_rules, hpa_metric_name, pod_metrics
 from components.addons.addons import MetricsAdapterConfig
 from components.catalog.metrics import metrics_of
 from components.core.errors import ConfigError
+from components.engines.tgi.config import TgiEngine
+from components.scaling.autoscaler import AutoscalingConfig
+from components.serving.config import ModelServerConfig
+from components.serving.model_server import model_server
+from components.serving.site import Site
 
 STACKDRIVER = MetricsAdapterConfig(kind="stackdriver")
 ADAPTER = MetricsAdapterConfig(kind="prometheus-adapter")
@@ -56,6 +61,16 @@ def test_no_rule_but_ours_is_served_and_none_twice() -> None:
     rules = adapter_rules(metrics)["rules"]
     assert rules["default"] is False
     assert [rule["name"]["as"] for rule in rules["custom"]] == ["a", "b"]
+
+
+def test_the_adapter_is_told_what_the_autoscalers_of_each_version_read() -> None:
+    scaling = AutoscalingConfig(min=1, max=4, queue_depth=10, pod_metrics={"tgi_request_count": 3})
+    config = ModelServerConfig(model="org/model", engine=TgiEngine(), autoscaling=scaling)
+    part = model_server("chat", config, Site(adapter=ADAPTER))
+    assert set(pod_metrics(part.tracks)) == {
+        PodMetric("tgi_queue_size", "gauge"),
+        PodMetric("tgi_request_count", "counter"),
+    }
 
 
 @pytest.mark.parametrize("other", [PodMetric("requests", "counter"), PodMetric("requests", "gauge", "avg")])

@@ -8,7 +8,8 @@ from components.core.errors import ConfigError
 from components.core.plan import Part
 from components.engines.custom.config import CustomEngine, MetricsConfig
 from components.engines.tgi.config import TgiEngine
-from components.monitoring.scrape import ManagedPrometheus
+from components.engines.vllm.config import VllmEngine
+from components.monitoring.scrape import ManagedPrometheus, scrape_targets
 from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.canary import AbRollout, CanaryRollout
 from components.rollout.model import ModelConfig, model, track_labels
@@ -112,6 +113,45 @@ def test_a_switch_changes_no_pod_and_no_selector_of_a_deployment() -> None:
         before = manifest(blue_green("blue"), "Deployment", f"tgi-{color}")["spec"]
         after = manifest(blue_green("green"), "Deployment", f"tgi-{color}")["spec"]
         assert before == after
+
+
+def test_a_prometheus_of_our_own_has_a_job_an_engine_whichever_colour_is_active() -> None:
+    other = Variant(engine=VllmEngine(kind="vllm"))
+    jobs = {}
+    for active in ("blue", "green"):
+        part = model("chat", config(rollout=BlueGreenRollout(active=active, green=other)))
+        jobs[active] = {target.job: target.selector for target in scrape_targets(part.tracks)}
+    assert jobs["blue"] == jobs["green"]
+    assert jobs["blue"] == {"tgi": {"app": "chat", "color": "blue"}, "vllm": {"app": "chat", "color": "green"}}
+
+
+def test_versions_on_one_engine_are_one_job_of_prometheus() -> None:
+    (target,) = scrape_targets(blue_green("blue").tracks)
+    assert (target.job, target.selector, target.path) == ("tgi", {"app": "tgi"}, "/metrics")
+
+
+def test_the_facts_of_each_version_are_what_its_manifests_say() -> None:
+    scaling = AutoscalingConfig(min=2, max=6, cpu_percent=70)
+    part = model("tgi", config(autoscaling=scaling, rollout=CanaryRollout(canary=NEW)))
+    stable, canary = part.tracks
+    assert (stable.fewest, stable.most, canary.fewest, canary.most) == (2, 6, 1, 1)
+    for track in part.tracks:
+        item = next(item for item in part.items if item.role == track.role)
+        template = item.properties["spec"]["template"]
+        assert (track.kind, track.namespace) == (item.kind, item.namespace)
+        assert track.labels.items() <= template["metadata"]["labels"].items()
+        (container,) = template["spec"]["containers"]
+        assert (track.container, track.image) == (container["name"], container["image"])
+        assert track.metrics_port in {port["name"] for port in container["ports"]}
+    assert [track.server for track in part.tracks] == ["tgi 3.3.6", "tgi sha-db931fc"]
+    assert [track.standby for track in blue_green("green").tracks] == [False, True]
+
+
+def test_an_items_version_is_told_by_its_facts() -> None:
+    part = blue_green("blue")
+    owners = {item.role: [track.name for track in part.tracks if track.owns(item.role)] for item in part.items}
+    assert owners["green-deployment"] == owners["green-disruption-budget"] == ["green"]
+    assert owners["service"] == owners["service-account"] == []
 
 
 def test_a_new_version_changes_no_selector() -> None:
