@@ -11,7 +11,7 @@ from ..catalog.prices import Prices
 from ..catalog.table import rows
 from ..core.errors import dotted
 from ..core.plan import Part
-from ..core.quantity import gib, number
+from ..core.quantity import MIB, gib, number
 from ..reading.index import Index
 from ..reading.workload import Workload
 from ..weights.hyperdisk_ml import DISK_TYPE, TYPE
@@ -19,7 +19,6 @@ from .line import Line, Quantity
 from .machine_price import Cost, PricedComponent, priced
 
 _NOTHING: Mapping[str, Any] = {}
-_MIB = 1024.0**2
 _MIB_S_BY_GIB, _LEAST_MIB_S = 24, 400
 """MiB/s that Compute Engine gives a Hyperdisk ML disk by its GiB where nobody says how many, and the least it gives
 (cloud.google.com/compute/docs/disks/hd-types/hyperdisk-ml; 24,576 MB/s for 1 TiB:
@@ -100,7 +99,7 @@ def _throughput(
         why = "the disk was made elsewhere, with a throughput of its own: gcloud compute disks describe"
         return PricedComponent("storage", f"{name}: throughput, {TYPE}", 1, "MiB/s-month", None, unknown=why), 0
     given = parameters.get("provisioned-throughput-on-create")
-    speed = ceil(number(given) / _MIB) if given else max(_MIB_S_BY_GIB * size, _LEAST_MIB_S)
+    speed = ceil(number(given) / MIB) if given else max(_MIB_S_BY_GIB * size, _LEAST_MIB_S)
     what = f"{name}: {speed:,} MiB/s, {TYPE}"
     return priced(prices, "disk-throughput", TYPE, region, "", kind="storage", what=what), speed
 

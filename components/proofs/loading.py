@@ -9,7 +9,7 @@ from typing import Any
 from ..catalog.loading import attaches_hyperdisk_ml, hyperdisk_ml_families
 from ..catalog.models import find_model
 from ..core.plan import NodeShape
-from ..core.quantity import number
+from ..core.quantity import MIB, number
 from ..memory.weights import checkpoint_bytes
 from ..reading.index import Index
 from ..reading.scheduler import taint_misfits
@@ -21,7 +21,6 @@ from ..weights.hyperdisk_ml import DISK_TYPE, TYPE
 from .images import name_of
 from .rule import Fault, rule
 
-_MIB = 2**20
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -177,9 +176,7 @@ def _disk(index: Index, pod: Workload, volume: Mapping[str, Any]) -> _Disk | Non
     topologies = made.get("allowedTopologies", ())
     found = (entry for topology in topologies for entry in topology.get("matchLabelExpressions", ()))
     given = parameters.get("provisioned-throughput-on-create")
-    return _Disk(
-        frozenset(zone for entry in found for zone in entry["values"]), number(given) / _MIB if given else None
-    )
+    return _Disk(frozenset(zone for entry in found for zone in entry["values"]), number(given) / MIB if given else None)
 
 
 def _made(index: Index, kind: str) -> Mapping[tuple[str, str], Mapping[str, Any]]:
