@@ -13,7 +13,7 @@ import pulumi_gcp as gcp
 import pulumi_kubernetes as kubernetes
 
 from components.classes.component import Component
-from components.core.errors import ConfigError, Problem
+from components.core.errors import ConfigError, InferenceError, Problem
 from components.core.plan import Plan
 from components.gpu.cluster import GkeClusterConfig, GkeExistingConfig, cluster_identifier
 from components.gpu.kubeconfig import KubeconfigConfig, gke_kubeconfig
@@ -44,7 +44,7 @@ def main() -> None:
         config = pulumi.Config(NAMESPACE)
         secrets = {key: config.require_secret(key) for _, key in secret_keys(environment)}
         _register(environment, plan, secrets)
-    except ConfigError as error:
+    except InferenceError as error:
         raise pulumi.RunError(f"stack {name} cannot be deployed as it is written:\n{error}") from None
     for key, value in plan.exports.items():
         pulumi.export(key, value)

@@ -33,11 +33,7 @@ class Mocks(pulumi.runtime.Mocks):
 pulumi.runtime.set_mocks(Mocks(), preview=False)
 
 import inference_components
-from inference_components.gpu.node_pool import GpuNodePoolConfig, Nodes
-from inference_components.classes.gpu import GpuNodePool
-from inference_components.serving.config import ModelServerConfig
-from inference_components.classes.serving import ModelServer
-from inference_components.engines.tgi.config import TgiEngine
+from inference_components import GpuNodePool, GpuNodePoolConfig, ModelServer, ModelServerConfig, Nodes, TgiEngine
 
 
 @pulumi.runtime.test

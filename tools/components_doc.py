@@ -66,7 +66,6 @@ class PublicClass:
     """One Pulumi component class, read from its source."""
 
     name: str
-    module: str
     summary: str
     arguments: tuple[Field, ...]
     outputs: tuple[tuple[str, str], ...]
@@ -271,10 +270,10 @@ def public_classes() -> Iterator[PublicClass]:
         classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
         for name, node in classes.items():
             if not name.startswith("_"):
-                yield _public_class(name, node, classes, f"classes.{path.stem}")
+                yield _public_class(name, node, classes)
 
 
-def _public_class(name: str, node: ast.ClassDef, classes: Mapping[str, ast.ClassDef], module: str) -> PublicClass:
+def _public_class(name: str, node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> PublicClass:
     lineage = [node, *_ancestors(node, classes)]
     maker = next(method for owner in lineage if (method := _methods(owner).get("__init__")))
     documented = next(owner for owner in lineage if "Args:" in (ast.get_docstring(owner) or "") or owner is lineage[-1])
@@ -286,7 +285,7 @@ def _public_class(name: str, node: ast.ClassDef, classes: Mapping[str, ast.Class
     }
     summary = (ast.get_docstring(node) or "").split("Args:")[0]
     arguments = tuple(_arguments(maker, _args_section(ast.get_docstring(documented) or "")))
-    return PublicClass(name, module, _paragraphs(summary), arguments, tuple(outputs.items()))
+    return PublicClass(name, _paragraphs(summary), arguments, tuple(outputs.items()))
 
 
 def _ancestors(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> Iterator[ast.ClassDef]:

@@ -1,7 +1,16 @@
 """Errors that teach: where, what was given, what is allowed, how to fix it; all problems at once.
 
-ConfigError (ValueError)    wrong settings, raised by config models and by the stack loader
-Misfit (ValueError)         raised inside validators, to name the fields that do not fit together
+InferenceError          what a person has to put right, with how; any other exception is a bug of ours
+  ConfigError           wrong settings: `problems` holds all of them
+    MisfitError         fields that do not fit together; of validators and builders
+  NoFitError            memory that cannot be worked out (components.fit)
+  UsageError            a command that cannot be meant (infra)
+    GitError            no git, no repository, no such revision
+  StackError            a stack or project file that cannot be used
+  PriceFileError        prices that cannot be used
+  RenderError           a plan that cannot be written where it is asked for
+  ManifestError         a manifest that cannot be read, and FolderError, a folder of them
+  SerialError           JSON that is no snapshot
 """
 
 from __future__ import annotations
@@ -36,7 +45,14 @@ class Problem:
         return f"{dotted(self.path)}: {self.message}" if self.path else self.message
 
 
-class ConfigError(ValueError):
+class InferenceError(Exception):
+    """What a person has to put right: settings, a file, a command, a machine. The text says what is wrong and the fix.
+
+    Programs that catch one thing catch this. What is raised besides it, a ValueError included, is a bug.
+    """
+
+
+class ConfigError(InferenceError):
     """Wrong settings. `problems` holds every one of them; the text lists them, a line each."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
@@ -44,8 +60,10 @@ class ConfigError(ValueError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-class MisfitError(ConfigError):
+class MisfitError(ConfigError, ValueError):
     """Fields that do not fit together, raised inside a model's validator or by a builder.
+
+    It is a ValueError as well, because pydantic gathers only those from validators, each with its place.
 
     Args:
         message: what was given, what is allowed, and the fix.

@@ -35,6 +35,9 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> Iterator[Prob
     Args:
         error: what pydantic raised.
         model: the model that was validated.
+
+    Raises:
+        Exception: what a validator raised that is no `MisfitError`, because that is a bug.
     """
     entries = error.errors(include_url=False, include_input=True)
     echoes = _Echoes(entries)
@@ -46,6 +49,9 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> Iterator[Prob
         if isinstance(cause, MisfitError):
             for problem in cause.problems:
                 yield Problem(place.path + problem.path, problem.message)
+        elif isinstance(cause, Exception):
+            # A validator of ours slipped: whoever wrote the settings can put nothing right.
+            raise cause
         elif entry["type"] == "union_tag_invalid":
             yield Problem((*place.path, "kind"), _reworded(entry, place))
         else:

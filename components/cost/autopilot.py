@@ -9,8 +9,8 @@ from ..core.errors import dotted
 from ..core.plan import GPU, Plan, Usage
 from ..core.quantity import GIB
 from ..gpu.cluster import CLUSTER
+from ..kinds.names import DAEMON_SET, ENDING
 from ..reading.index import Index
-from ..reading.scheduler import requests
 from .demand import expectations
 from .line import Line, Quantity
 from .machine_price import PricedComponent, priced
@@ -34,11 +34,11 @@ def pod_lines(index: Index, prices: Prices, region: str, usage: Mapping[str, Usa
     """The lines of every workload whose pods run for as long as the plan stands."""
     expectation = expectations(index.workloads, usage)
     for pod in index.workloads:
-        if pod.item.kind in ("Job", "CronJob", "DaemonSet") or not pod.runs:
+        if pod.kind in (*ENDING, DAEMON_SET) or not pod.runs:
             continue
         at, name = dotted(pod.part.path) or pod.part.key, pod.item.object_name
         expected = expectation[id(pod)]
-        asked = requests(pod.spec)
+        asked = pod.template.asked
         if asked.get(GPU):
             why = "no price of Autopilot pods with GPUs: their machine, and a premium on it"
             found = PricedComponent(
@@ -46,7 +46,7 @@ def pod_lines(index: Index, prices: Prices, region: str, usage: Mapping[str, Usa
             )
             yield line_of(found, at, Quantity(pod.least, pod.most, expected))
             continue
-        way = "spot" if _SPOT in pod.spec.get("nodeSelector", {}) else "on-demand"
+        way = "spot" if _SPOT in pod.template.node_selector else "on-demand"
         for resource, sold, words, unit in _SOLD:
             amount = max(asked.get(resource, 0), _LEAST.get(resource, 0)) / 1000 / unit
             if amount:

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..core.plan import Usage
+from ..kinds.names import DAEMON_SET, ENDING
 from ..reading.index import Index
 from ..reading.workload import Workload
 from .line import whole_sum
 from .nodes import Group
 from .packing import Resources
 
-_ENDS = ("Job", "CronJob", "DaemonSet")
+_ENDS = (*ENDING, DAEMON_SET)
 """What ends by itself, and what runs on nodes that are there anyway."""
 
 
@@ -68,7 +69,7 @@ def demand(index: Index, found: Sequence[Group], usage: Mapping[str, Usage]) -> 
             expected[id(verdict.pod)],
         )
         for verdict in index.scheduler.verdicts
-        if verdict.pod.item.kind not in _ENDS and verdict.pod.runs
+        if verdict.pod.kind not in _ENDS and verdict.pod.runs
     )
 
 

@@ -11,6 +11,7 @@ from ..catalog.machines import machine_types
 from ..core.errors import dotted
 from ..core.plan import GPU, NodeShape, Plan
 from ..gpu.node_pool import NODE_POOL, pool_name
+from ..kinds.compute_class import node_choices
 
 _MACHINE = "node.kubernetes.io/instance-type"
 _CLIENTS = "cloud.google.com/gke-max-shared-clients-per-gpu"
@@ -91,9 +92,9 @@ def _made(plan: Plan) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _class_disks(plan: Plan) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The boot disks of nodes that GKE makes for compute classes, by the name of their node shape."""
     for _, item in plan.objects("ComputeClass"):
-        for place, priority in enumerate(item.properties["spec"]["priorities"]):
-            if "storage" in priority:
-                yield f"{item.object_name}.{place}", priority["storage"]
+        for place, choice in enumerate(node_choices(item.properties)):
+            if choice.storage:
+                yield f"{item.object_name}.{place}", choice.storage
 
 
 def _choice(node: NodeShape, config: Mapping[str, Any] | None, disk: Mapping[str, Any] | None) -> Choice:

@@ -8,6 +8,7 @@ from ..catalog.prices import Prices
 from ..core.errors import dotted
 from ..core.plan import Plan
 from ..gpu.cluster import CLUSTER
+from ..kinds.service import LOAD_BALANCER
 from ..reading.index import Index
 from .line import Line, Quantity
 from .machine_price import priced
@@ -34,13 +35,13 @@ def load_balancer_lines(index: Index, prices: Prices, region: str) -> Iterator[L
     Counted are Services of type LoadBalancer and Istio's ingress gateway. The traffic through them is not.
     """
     places = [
-        (dotted(part.path) or part.key, f"{item.namespace}/{item.object_name}")
-        for part, item in index.objects("Service")
-        if item.properties["spec"].get("type") == "LoadBalancer"
+        (dotted(service.part.path) or service.part.key, f"{service.item.namespace}/{service.name}")
+        for service in index.every_service
+        if service.says.type == LOAD_BALANCER
     ]
     for part, item in index.objects("chart"):
         service = item.properties.get("values", {}).get("service", {})
-        if item.properties.get("chart") == _GATEWAY_CHART and service.get("type", "LoadBalancer") == "LoadBalancer":
+        if item.properties.get("chart") == _GATEWAY_CHART and service.get("type", LOAD_BALANCER) == LOAD_BALANCER:
             places.append((dotted(part.path) or part.key, item.object_name))
     for number, (at, name) in enumerate(places):
         if 0 < number < _INCLUDED:

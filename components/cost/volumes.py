@@ -11,14 +11,15 @@ from ..catalog.prices import Prices
 from ..catalog.table import rows
 from ..core.errors import dotted
 from ..core.plan import Part
-from ..core.quantity import MIB, gib, number
+from ..core.quantity import GIB, MIB
+from ..kinds.lenient import NOTHING, amount
+from ..kinds.volume import PersistentVolume, StorageClass, VolumeClaim
 from ..reading.index import Index
-from ..reading.workload import Workload
+from ..reading.workload import Workload, namespace_of
 from ..weights.hyperdisk_ml import DISK_TYPE, TYPE
 from .line import Line, Quantity
 from .machine_price import Cost, PricedComponent, priced
 
-_NOTHING: Mapping[str, Any] = {}
 _MIB_S_BY_GIB, _LEAST_MIB_S = 24, 400
 """MiB/s that Compute Engine gives a Hyperdisk ML disk by its GiB where nobody says how many, and the least it gives
 (cloud.google.com/compute/docs/disks/hd-types/hyperdisk-ml; 24,576 MB/s for 1 TiB:
@@ -37,57 +38,55 @@ def volume_lines(index: Index, prices: Prices, region: str) -> Iterator[tuple[Pa
     A claim that is there already and a bucket are somebody else's, and cost the environment nothing. A Hyperdisk ML
     disk is paid for by its size and by the throughput it was given, in each of its zones.
     """
-    classes = {item.object_name: item.properties for _, item in index.objects("StorageClass")}
-    made = {name: properties.get("parameters", _NOTHING) for name, properties in classes.items()}
-    bound = {}
-    for _, item in index.objects("PersistentVolume"):
-        spec = item.properties["spec"]
-        bound[item.object_name] = spec.get("nodeAffinity", _NOTHING)
+    made: dict[str, Mapping[str, Any]] = {name: found.parameters for name, found in index.storage_classes.items()}
+    for volume in index.volumes.values():
         # Its class exists nowhere: it only ties the claim to the volume.
-        made[spec.get("storageClassName", "")] = {
-            "type": item.properties["metadata"].get("annotations", _NOTHING).get(DISK_TYPE, "")
-        }
+        made[volume.storage_class] = {"type": volume.annotations.get(DISK_TYPE, "")}
     for part, item in index.objects("PersistentVolumeClaim"):
-        spec = item.properties["spec"]
-        storage_class = spec.get("storageClassName", "")
-        zones = _zones(bound.get(spec.get("volumeName", ""), _NOTHING)) or _zones_of_class(classes.get(storage_class))
-        copies = max(1, len(zones))
-        found, size = _sold(item.object_name, spec, made, prices, region)
+        claim = index.claims[namespace_of(item), item.object_name]
+        own = index.storage_classes.get(claim.storage_class)
+        copies = max(1, len(_zones(index.volumes.get(claim.volume), own)))
+        found, size = _sold(item.object_name, claim, made, prices, region)
         yield part, _line(part, found, size, (copies, copies, copies))
-        if made.get(storage_class, _NOTHING).get("type") == TYPE:
-            own = storage_class in classes
-            found, speed = _throughput(item.object_name, made[storage_class] if own else None, size, prices, region)
+        if made.get(claim.storage_class, NOTHING).get("type") == TYPE:
+            found, speed = _throughput(item.object_name, own and own.parameters, size, prices, region)
             yield part, _line(part, found, speed, (copies, copies, copies))
     for pod in index.workloads:
         if pod.role == "worker" and not pod.runs:
             continue
         count = (pod.least, pod.most, pod.least if pod.least == pod.most else None)
-        for name, spec in _of_pods(pod):
+        for name, claim in _of_pods(pod):
             what = f"{name} of each pod of {pod.item.object_name}"
-            found, size = _sold(what, spec, made, prices, region)
+            found, size = _sold(what, claim, made, prices, region)
             yield pod.part, _line(pod.part, found, size, count)
 
 
-def _of_pods(pod: Workload) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for volume in pod.spec.get("volumes", ()):
-        if "ephemeral" in volume:
-            yield volume["name"], volume["ephemeral"]["volumeClaimTemplate"]["spec"]
-    for template in pod.item.properties["spec"].get("volumeClaimTemplates", ()):
-        yield template["metadata"]["name"], template["spec"]
+def _of_pods(pod: Workload) -> Iterator[tuple[str, VolumeClaim]]:
+    for volume in pod.template.volumes:
+        if volume.template is not None:
+            yield volume.name, volume.template
+    for claim in pod.controller.claims:
+        yield claim.name, claim
+
+
+def _zones(volume: PersistentVolume | None, made: StorageClass | None) -> tuple[str, ...]:
+    """The zones a claim's volume is in: a multi-zone volume is a disk in each; none where the scheduler picks one."""
+    if volume is not None and volume.zones:
+        return volume.zones
+    return made.zones if made is not None and made.in_every_zone else ()
 
 
 def _sold(
-    name: str, spec: Mapping[str, Any], made: Mapping[str, Mapping[str, Any]], prices: Prices, region: str
+    name: str, claim: VolumeClaim, made: Mapping[str, Mapping[str, Any]], prices: Prices, region: str
 ) -> tuple[PricedComponent, int]:
     """What a claim is sold as, and how many GiB of it."""
-    storage_class = spec.get("storageClassName", "")
-    own = made.get(storage_class, _NOTHING).get("type", "")
-    sold, least = (own, 1) if own else _storage_classes().get(storage_class, ("", 1))
-    size = max(ceil(gib(spec["resources"]["requests"]["storage"])), least)
+    own = made.get(claim.storage_class, NOTHING).get("type", "")
+    sold, least = (own, 1) if own else _storage_classes().get(claim.storage_class, ("", 1))
+    size = max(ceil((amount(claim.size) or 0) / GIB), least)
     if sold:
         what = f"{name}: {size:,} GiB, {sold}"
         return priced(prices, "disk", sold, region, "", kind="storage", what=what), size
-    why = f"it is not known what the storage class {storage_class} makes"
+    why = f"it is not known what the storage class {claim.storage_class} makes"
     return PricedComponent("storage", f"{name}: {size:,} GiB", 1, "GiB-month", None, unknown=why), size
 
 
@@ -98,8 +97,8 @@ def _throughput(
     if parameters is None:
         why = "the disk was made elsewhere, with a throughput of its own: gcloud compute disks describe"
         return PricedComponent("storage", f"{name}: throughput, {TYPE}", 1, "MiB/s-month", None, unknown=why), 0
-    given = parameters.get("provisioned-throughput-on-create")
-    speed = ceil(number(given) / MIB) if given else max(_MIB_S_BY_GIB * size, _LEAST_MIB_S)
+    given = amount(parameters.get("provisioned-throughput-on-create"))
+    speed = ceil(given / MIB) if given else max(_MIB_S_BY_GIB * size, _LEAST_MIB_S)
     what = f"{name}: {speed:,} MiB/s, {TYPE}"
     return priced(prices, "disk-throughput", TYPE, region, "", kind="storage", what=what), speed
 
@@ -127,27 +126,3 @@ def line_of(found: PricedComponent, at: str, quantity: Quantity, provisioning: s
         source=found.source,
         unknown=found.unknown,
     )
-
-
-def _zones_of_class(storage_class: Mapping[str, Any] | None) -> list[str]:
-    """The zones in which a storage class makes a disk for each claim; none where the scheduler picks one zone."""
-    if not storage_class or storage_class.get("parameters", _NOTHING).get("enable-multi-zone-provisioning") != "true":
-        return []
-    return [
-        zone
-        for topology in storage_class.get("allowedTopologies", ())
-        for expression in topology["matchLabelExpressions"]
-        for zone in expression["values"]
-    ]
-
-
-def _zones(affinity: Mapping[str, Any]) -> list[str]:
-    """The zones a volume is in: a multi-zone volume is a disk in each."""
-    terms = affinity.get("required", _NOTHING).get("nodeSelectorTerms", ())
-    return [
-        zone
-        for term in terms
-        for expression in term.get("matchExpressions", ())
-        if "zone" in expression["key"]
-        for zone in expression["values"]
-    ]

@@ -16,6 +16,7 @@ from ..catalog.models import Model
 from ..catalog.quantization import Capability, Method, methods
 from ..catalog.table import engine_rows
 from ..core.demand import Demand
+from ..core.errors import InferenceError
 from ..engines.kind import MemoryModel
 from ..engines.registry import ENGINES
 from ..memory.budget import Budget
@@ -28,7 +29,7 @@ MEMORY: Mapping[str, MemoryModel] = {engine.kind: engine.memory for engine in EN
 """How each engine whose memory is known uses it, by the engine's kind."""
 
 
-class NoFitError(ValueError):
+class NoFitError(InferenceError):
     """A question that has no answer: an unknown engine, or a request length nobody gave."""
 
 

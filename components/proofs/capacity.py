@@ -24,7 +24,7 @@ class Crowd(NamedTuple):
     """Pools that share pods which fit nowhere else, and the nodes they can have in all."""
 
     pools: tuple[NodeShape, ...]
-    members: tuple[Verdict, ...]
+    members: tuple[Verdict[Workload], ...]
     most: int
 
     def __str__(self) -> str:
@@ -35,7 +35,7 @@ class Crowd(NamedTuple):
         """The pools' names."""
         return frozenset(node.pool for node in self.pools)
 
-    def counted(self, count: Callable[[Workload], int]) -> Iterator[tuple[Verdict, int]]:
+    def counted(self, count: Callable[[Workload], int]) -> Iterator[tuple[Verdict[Workload], int]]:
         """Each member with the number of its pods."""
         return ((verdict, count(verdict.pod)) for verdict in self.members)
 
@@ -100,7 +100,7 @@ def crowds(index: Index) -> tuple[Crowd, ...]:
     return index.once("crowds", _crowds)
 
 
-def demand(counted: Iterable[tuple[Verdict, int]], resource: str) -> str:
+def demand(counted: Iterable[tuple[Verdict[Workload], int]], resource: str) -> str:
     """Who asks for a resource with how many pods: `llama 5 × 1 nvidia.com/gpu`, most pods first."""  # noqa: RUF002 - times
     return listed(
         f"{verdict.pod.item.object_name} {pods} × {amount_text(resource, verdict.asked[resource])}"  # noqa: RUF001 - times
@@ -115,7 +115,7 @@ def noun(resource: str) -> str:
 
 
 def _crowds(index: Index) -> tuple[Crowd, ...]:
-    groups: dict[frozenset[str], list[Verdict]] = defaultdict(list)
+    groups: dict[frozenset[str], list[Verdict[Workload]]] = defaultdict(list)
     for verdict in index.scheduler.verdicts:
         if verdict.fits and verdict.pod.most:
             groups[frozenset(node.pool for node in verdict.fits)].append(verdict)

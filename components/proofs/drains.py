@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import ceil
-from typing import Any
 
 from ..core.plan import Item
 from ..gpu.node_pool import COMPUTE_CLASS_LABEL, NODE_POOL_LABEL, SPOT_DRAIN_SECONDS
+from ..kinds.compute_class import node_choices
+from ..kinds.lenient import share
+from ..kinds.names import SERVERS
+from ..kinds.policy import DisruptionBudget, disruption_budget
 from ..reading.index import Index
 from ..reading.scheduler import selected_values
 from ..reading.workload import Workload, flags, listed, namespace_of, place
-from .rollout import SERVERS, share
 from .rule import Fault, rule
 
 SCALE_DOWN_SECONDS = 600
@@ -43,7 +45,7 @@ def drain_blocked(index: Index) -> Iterator[Fault]:
     """
     for part, item in index.objects("PodDisruptionBudget"):
         pods = _guarded(index, item)
-        if pods and (why := _blocks(item.properties["spec"], sum(max(pod.least, 1) for pod in pods))):
+        if pods and (why := _blocks(disruption_budget(item.properties), sum(max(pod.least, 1) for pod in pods))):
             yield Fault(
                 place(part),
                 f"PodDisruptionBudget {item.object_name}: {why} ({listed(pod.subject for pod in pods)}): none may ever "
@@ -124,7 +126,7 @@ def spot_cuts_requests(index: Index) -> Iterator[Fault]:
     Fix: a sleep and a drain that fit, more notice, or no Spot nodes for what must not be cut.
     """
     for pod in index.workloads:
-        if pod.item.kind not in SERVERS:
+        if pod.kind not in SERVERS:
             continue
         told = _told_to_drain(pod)
         drain = pod.drain_seconds if told is None else told
@@ -162,7 +164,7 @@ def grace_beyond_gke(index: Index) -> Iterator[Fault]:
     for verdict in index.scheduler.verdicts:
         pod = verdict.pod
         on_gke = any(NODE_POOL_LABEL in node.labels for node in verdict.fits)
-        if on_gke and pod.item.kind in SERVERS and pod.grace_seconds > SCALE_DOWN_SECONDS:
+        if on_gke and pod.kind in SERVERS and pod.grace_seconds > SCALE_DOWN_SECONDS:
             upgrades = pod.grace_seconds > UPGRADE_SECONDS
             yield Fault(
                 pod.at("drain_sleep_seconds"),
@@ -179,21 +181,19 @@ RULES = (drain_blocked, pod_in_two_budgets, grace_too_short, spot_cuts_requests,
 
 def _guarded(index: Index, budget: Item) -> list[Workload]:
     """The workloads whose pods a budget selects and a drain evicts; DaemonSets' pods stay where they are."""
-    selector = budget.properties["spec"].get("selector")
+    selector = disruption_budget(budget.properties).selector
     if selector is None:
         return []
     pods = index.by_selector(namespace_of(budget), selector)
-    return [pod for pod in pods if pod.item.kind in SERVERS and pod.most]
+    return [pod for pod in pods if pod.kind in SERVERS and pod.most]
 
 
-def _blocks(spec: Mapping[str, Any], pods: int) -> str:
+def _blocks(budget: DisruptionBudget, pods: int) -> str:
     """Why a budget lets none of its pods go; empty when it lets one."""
-    if "maxUnavailable" in spec:
-        given = spec["maxUnavailable"]
+    if (given := budget.unavailable) is not None:
         return "" if share(given, pods, ceil) else f"maxUnavailable {given} of the {pods} pods it selects"
-    given = spec.get("minAvailable", 0)
-    kept = share(given, pods, ceil)
-    return f"minAvailable {given} of the {pods} pods it selects" if kept >= pods else ""
+    kept = share(budget.available, pods, ceil)
+    return f"minAvailable {budget.available} of the {pods} pods it selects" if kept >= pods else ""
 
 
 def _told_to_drain(pod: Workload) -> int | None:
@@ -201,7 +201,7 @@ def _told_to_drain(pod: Workload) -> int | None:
     found = [
         int(value)
         for container in pod.containers
-        for flag, value in flags((*container.get("command", ()), *container.get("args", ())))
+        for flag, value in flags(container.arguments)
         if flag in _DRAIN_FLAGS and value.isdigit()
     ]
     return max(found, default=None)
@@ -212,7 +212,7 @@ def _spot_of(index: Index, pod: Workload) -> dict[str, int]:
     fits = index.once("fits", lambda index: {verdict.pod: verdict.fits for verdict in index.scheduler.verdicts})
     found = {node.pool: node.notice_seconds for node in fits.get(pod, ()) if node.notice_seconds is not None}
     classes = index.once("spot-classes", _classes_with_spot)
-    for name in sorted(selected_values(pod.spec, COMPUTE_CLASS_LABEL) & classes):
+    for name in sorted(selected_values(pod.template, COMPUTE_CLASS_LABEL) & classes):
         found[f"compute class {name}"] = SPOT_DRAIN_SECONDS
     return found
 
@@ -222,5 +222,5 @@ def _classes_with_spot(index: Index) -> set[str]:
     return {
         item.object_name
         for _, item in index.objects("ComputeClass")
-        if any(priority.get("spot") for priority in item.properties["spec"].get("priorities", ()))
+        if any(choice.spot for choice in node_choices(item.properties))
     }

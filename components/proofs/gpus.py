@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from ..catalog.accelerators import accelerators
 from ..catalog.zones import ZONES_COMMAND, lacks, region_of, zones_by_accelerator, zones_in_region
 from ..core.plan import GPU, NodeShape
 from ..gpu.node_pool import ACCELERATOR_LABEL
 from ..reading.index import Index
-from ..reading.scheduler import ZONE, choice, requests, selected_values, taint_misfits
+from ..reading.scheduler import ZONE, choice, selected_values, taint_misfits
 from ..reading.workload import Workload, flags, listed
 from .rule import Fault, rule
 
@@ -43,7 +42,7 @@ def shared_gpu_request(index: Index) -> Iterator[Fault]:
     """
     for verdict in index.scheduler.verdicts:
         shared = [node for node in verdict.fits if SHARING_LABEL in node.labels]
-        asked = {container["name"]: _gpus(container) for container in verdict.pod.every_container}
+        asked = {container.name: container.gpus for container in verdict.pod.every_container}
         for name, count in asked.items() if shared else ():
             # A group is told once, by its leader.
             if count <= 1 and (verdict.pod.span == 1 or verdict.pod.role == "worker" or not count):
@@ -82,12 +81,12 @@ def sharded_mig_slices(index: Index) -> Iterator[Fault]:
     for verdict in index.scheduler.verdicts:
         sliced = [node for node in verdict.fits if PARTITION_LABEL in node.labels]
         for container in verdict.pod.containers if sliced and verdict.pod.role != "worker" else ():
-            count = _shard_count(_arguments(container))
+            count = _shard_count(container.arguments)
             if count > 1:
                 pool = sliced[0]
                 yield Fault(
                     verdict.pod.at("gpus" if verdict.pod.span == 1 else "nodes"),
-                    f"{verdict.pod.subject}: container {container['name']} would split its model over {count} "
+                    f"{verdict.pod.subject}: container {container.name} would split its model over {count} "
                     f"slices, but those of pool {pool.pool} ({pool.labels[PARTITION_LABEL]}) do not reach each other",
                     ("gpus: 1" if verdict.pod.span == 1 else "nodes: 1", "a larger partition in the pool"),
                 )
@@ -105,9 +104,8 @@ def gpu_request_limit(index: Index) -> Iterator[Fault]:
     """
     for pod in index.workloads:
         for container in pod.every_container:
-            resources = container.get("resources") or {}
-            limit = resources.get("limits", {}).get(GPU)
-            request = resources.get("requests", {}).get(GPU, limit)
+            limit = container.limits.get(GPU)
+            request = container.requests.get(GPU, limit)
             if request is None and limit is None:
                 continue
             whole = re.fullmatch(r"[0-9]+", str(request)) is not None
@@ -115,7 +113,7 @@ def gpu_request_limit(index: Index) -> Iterator[Fault]:
                 given = "no limit" if limit is None else f"a limit of {limit}"
                 yield Fault(
                     pod.at("gpus"),
-                    f"{pod.subject}: container {container['name']} asks for {request} {GPU} with {given}; the API "
+                    f"{pod.subject}: container {container.name} asks for {request} {GPU} with {given}; the API "
                     "server refuses anything but the same whole number twice",
                     (f"set limits and requests of {GPU} to the same whole number",),
                 )
@@ -181,8 +179,8 @@ def zone_without_gpu(index: Index) -> Iterator[Fault]:
                 _zones_with(node.accelerator, bad[0]),
             )
     for pod in index.workloads:
-        zones = selected_values(pod.spec, ZONE)
-        known = [name for name in sorted(selected_values(pod.spec, ACCELERATOR_LABEL)) if name in accelerators()]
+        zones = selected_values(pod.template, ZONE)
+        known = [name for name in sorted(selected_values(pod.template, ACCELERATOR_LABEL)) if name in accelerators()]
         if zones and known and all(lacks(name, zone) for name in known for zone in zones):
             yield Fault(
                 pod.at("runs_on"),
@@ -245,7 +243,7 @@ RULES = (
 
 def suits(pod: Workload, node: NodeShape) -> bool:
     """Whether a pool's GPUs are such as the pod needs: whole where a replica takes several, and not too old."""
-    together = any(_gpus(container) * pod.span > 1 for container in pod.every_container)
+    together = any(container.gpus * pod.span > 1 for container in pod.every_container)
     if together and (SHARING_LABEL in node.labels or PARTITION_LABEL in node.labels):
         return False
     return _built_for(pod, node.accelerator)
@@ -260,12 +258,6 @@ def _built_for(pod: Workload, accelerator: str) -> bool:
     if oldest is not None and known.compute_capability < _capability(oldest):
         return False
     return newest is None or known.compute_capability <= _capability(newest)
-
-
-def _gpus(container: Mapping[str, Any]) -> int:
-    resources = container.get("resources") or {}
-    count = resources.get("limits", {}).get(GPU, resources.get("requests", {}).get(GPU, 0))
-    return int(count) if str(count).isdigit() else 0
 
 
 def _unlike(
@@ -287,8 +279,8 @@ def _accelerators_of(index: Index, pod: Workload) -> dict[str, list[str]]:
     """The GPUs a pod may land on with their pools; those it selects by name where no pool is known."""
     found: dict[str, list[str]] = defaultdict(list)
     if not index.plan.nodes:
-        return {name: [] for name in sorted(selected_values(pod.spec, ACCELERATOR_LABEL))}
-    for node, unselected in index.scheduler.selection(pod) if GPU in requests(pod.spec) else ():
+        return {name: [] for name in sorted(selected_values(pod.template, ACCELERATOR_LABEL))}
+    for node, unselected in index.scheduler.selection(pod) if GPU in pod.template.asked else ():
         if node.accelerator and not (unselected or taint_misfits(pod, node)):
             found[node.accelerator].append(node.pool)
     return found
@@ -318,12 +310,8 @@ def _shards(index: Index) -> Iterator[tuple[Workload, str, int, int]]:
     """Every container that is told how many GPUs to use: its pod, name, that number, and the GPUs its replica has."""
     for pod in index.workloads:
         for container in pod.containers:
-            if shards := _shard_count(_arguments(container)):
-                yield pod, container["name"], shards, _gpus(container) * pod.span
-
-
-def _arguments(container: Mapping[str, Any]) -> tuple[str, ...]:
-    return (*container.get("command", ()), *container.get("args", ()))
+            if shards := _shard_count(container.arguments):
+                yield pod, container.name, shards, container.gpus * pod.span
 
 
 def _shard_count(arguments: tuple[str, ...]) -> int:

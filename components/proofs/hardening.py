@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from ..engines.image_facts import needs_of
+from ..kinds.contents import bound_accounts
+from ..kinds.metadata import labels_of
+from ..kinds.names import ENDING
+from ..kinds.pod import ContainerSpec
+from ..kinds.policy import network_rules
 from ..reading.index import Index
 from ..reading.workload import Workload, listed, namespace_of, place
 from ..tenancy.pod_security import ENFORCE, LEVELS, level_reached, violations
@@ -28,18 +32,16 @@ def runs_as_root(index: Index) -> Iterator[Fault]:
     Fix: leave `security.user` out, or build the image with a numeric USER that is not 0.
     """
     for pod in index.workloads:
-        general = pod.spec.get("securityContext", {})
         for container in pod.every_container:
-            security = container.get("securityContext", {})
-            user = security.get("runAsUser", general.get("runAsUser"))
-            if user == 0 or (user is None and not security.get("runAsNonRoot", general.get("runAsNonRoot"))):
+            security = container.security.within(pod.template.security)
+            user = security.user
+            if user == 0 or (user is None and not security.non_root):
                 if _may(container, "root"):
                     continue
                 how = "runs as user 0" if user == 0 else "sets neither runAsUser nor runAsNonRoot, so the image decides"
                 yield Fault(
                     pod.at("security", "user"),
-                    f"{pod.subject}: container {container['name']} {how}; {_image(container)} is not known to need "
-                    "root",
+                    f"{pod.subject}: container {container.name} {how}; {_image(container)} is not known to need root",
                     ("leave security.user out", "set runAsNonRoot: true and a numeric runAsUser"),
                 )
 
@@ -60,7 +62,7 @@ def container_not_hardened(index: Index) -> Iterator[Fault]:
                 steps = ("security", "read_only_root") if missing == [_WRITABLE] else ("security",)
                 yield Fault(
                     pod.at(*steps),
-                    f"{pod.subject}: container {container['name']} {', '.join(missing)}; {_image(container)} is not "
+                    f"{pod.subject}: container {container.name} {', '.join(missing)}; {_image(container)} is not "
                     "known to need that",
                     tuple(_FIXES[text] for text in missing if text in _FIXES),
                 )
@@ -81,17 +83,17 @@ def pod_not_isolated(index: Index) -> Iterator[Fault]:
     """
     bound = index.once("bound accounts", _bound_accounts)
     for pod in index.workloads:
-        shared = [words for field, words in _HOST.items() if pod.spec.get(field)]
-        folders = [volume["hostPath"]["path"] for volume in pod.spec.get("volumes", ()) if "hostPath" in volume]
+        template = pod.template
+        shared = [words for field, words in _HOST.items() if field in template.host]
+        folders = [volume.host_path for volume in template.volumes if volume.host_path is not None]
         if folders and not any(_may(container, "host-path") for container in pod.containers):
             shared.append(f"its folders {', '.join(folders)}")
         problems = [f"shares {words}" for words in shared]
         fixes = ["drop the host fields and volumes"] if shared else []
-        account = pod.spec.get("serviceAccountName", "default")
-        if pod.spec.get("automountServiceAccountToken", True) and (pod.namespace, account) not in bound:
-            problems.append(f"mounts the token of ServiceAccount {account}, to which no role is bound")
+        if template.mounts_token and (pod.namespace, template.account) not in bound:
+            problems.append(f"mounts the token of ServiceAccount {template.account}, to which no role is bound")
             fixes.append("automountServiceAccountToken: false")
-        if pod.spec.get("enableServiceLinks", True):
+        if template.service_links:
             problems.append("gets every Service of its namespace as environment variables")
             fixes.append("enableServiceLinks: false")
         if problems:
@@ -108,16 +110,13 @@ def idle_capability(index: Index) -> Iterator[Fault]:
     Fix: drop the capability; where it is really needed, the container must run as root.
     """
     for pod in index.workloads:
-        general = pod.spec.get("securityContext", {})
         for container in pod.every_container:
-            security = container.get("securityContext", {})
-            added = security.get("capabilities", {}).get("add", ())
-            non_root = security.get("runAsUser", general.get("runAsUser", 0)) != 0
-            non_root = non_root or security.get("runAsNonRoot", general.get("runAsNonRoot")) is True
-            if added and non_root:
+            security = container.security.within(pod.template.security)
+            added = security.added
+            if added and (security.user or security.non_root):
                 yield Fault(
                     pod.at("security"),
-                    f"{pod.subject}: container {container['name']} adds {', '.join(added)}, which has no effect "
+                    f"{pod.subject}: container {container.name} adds {', '.join(added)}, which has no effect "
                     "because it does not run as root",
                     (f"drop {', '.join(added)}",),
                 )
@@ -136,12 +135,11 @@ def no_network_policy(index: Index) -> Iterator[Fault]:
     """
     covered: dict[int, set[str]] = {}
     for _, item in index.objects("NetworkPolicy"):
-        spec = item.properties["spec"]
-        types = set(spec.get("policyTypes") or ({"Ingress", "Egress"} if spec.get("egress") else {"Ingress"}))
-        for pod in index.by_selector(namespace_of(item), spec.get("podSelector") or {}):
-            covered.setdefault(id(pod), set()).update(types)
+        rules = network_rules(item.properties)
+        for pod in index.by_selector(namespace_of(item), rules.selector):
+            covered.setdefault(id(pod), set()).update(rules.ways)
     for pod in index.workloads:
-        if (open_ways := _BOTH - covered.get(id(pod), set())) and not pod.spec.get("hostNetwork"):
+        if (open_ways := _BOTH - covered.get(id(pod), set())) and "hostNetwork" not in pod.template.host:
             ways = {"Ingress": "may be called by everything", "Egress": "may call everything"}
             yield Fault(
                 pod.at(),
@@ -165,14 +163,14 @@ def refused_by_pod_security(index: Index) -> Iterator[Fault]:
         level = levels.get(pod.namespace)
         if level is None or level not in LEVELS:
             continue
-        if reasons := violations(pod.spec, level):
+        if reasons := violations(pod.template, level):
             yield Fault(
                 pod.at(),
                 f"{pod.subject}: namespace {pod.namespace} enforces {level} and would refuse its pods: "
                 f"{listed(reasons)}",
                 (
                     "drop what it refuses, where the image allows",
-                    f"pod_security: {level_reached(pod.spec)} in namespaces.{pod.namespace}",
+                    f"pod_security: {level_reached(pod.template)} in namespaces.{pod.namespace}",
                 ),
             )
 
@@ -189,11 +187,11 @@ def lax_namespace(index: Index) -> Iterator[Fault]:
     """
     reached: dict[str, int] = {}
     for pod in index.workloads:
-        level = LEVELS.index(level_reached(pod.spec))
+        level = LEVELS.index(level_reached(pod.template))
         reached[pod.namespace] = min(level, reached.get(pod.namespace, level))
     for part, item in index.objects("Namespace"):
         name = item.object_name
-        labels = item.properties["metadata"].get("labels", {})
+        labels = labels_of(item.properties)
         if name not in reached or labels.get("istio-injection") == "enabled" or "istio.io/rev" in labels:
             continue
         best = LEVELS[reached[name]]
@@ -219,14 +217,14 @@ def missing_probe(index: Index) -> Iterator[Fault]:
     Fix: give the container the probes.
     """
     for pod in index.workloads:
-        if pod.item.kind in ("Job", "CronJob"):
+        if pod.kind in ENDING:
             continue
         wanted = (*(("startupProbe",) if pod.serves else ()), "readinessProbe", "livenessProbe")
         for container in pod.containers:
-            if container.get("ports") and (missing := [probe for probe in wanted if probe not in container]):
+            if container.ports and (missing := [probe for probe in wanted if probe not in container.probes]):
                 yield Fault(
                     pod.at("engine", "probes"),
-                    f"{pod.subject}: container {container['name']} has no {' and no '.join(missing)}",
+                    f"{pod.subject}: container {container.name} has no {' and no '.join(missing)}",
                     (f"give it {' and '.join(missing)}",),
                 )
 
@@ -243,10 +241,10 @@ def no_memory_limit(index: Index) -> Iterator[Fault]:
     """
     for pod in index.workloads:
         for container in pod.every_container:
-            if "memory" not in (container.get("resources") or {}).get("limits", {}):
+            if "memory" not in container.limits:
                 yield Fault(
                     pod.at("resources", "memory"),
-                    f"{pod.subject}: container {container['name']} has no memory limit",
+                    f"{pod.subject}: container {container.name} has no memory limit",
                     ("set limits.memory, best equal to the request",),
                 )
 
@@ -278,48 +276,44 @@ _FIXES = {
 }
 
 
-def _missing(pod: Workload, container: Mapping[str, Any]) -> Iterator[str]:
+def _missing(pod: Workload, container: ContainerSpec) -> Iterator[str]:
     """What hardening a container lacks and its image could have."""
-    security = container.get("securityContext", {})
-    privileged = bool(security.get("privileged"))
-    if privileged and not _may(container, "privileged"):
+    security = container.security.within(pod.template.security)
+    if security.privileged and not _may(container, "privileged"):
         yield _PRIVILEGED
-    if security.get("readOnlyRootFilesystem") is not True and not _may(container, "writable-root"):
+    if not security.read_only_root and not _may(container, "writable-root"):
         yield _WRITABLE
-    profile = security.get("seccompProfile", pod.spec.get("securityContext", {}).get("seccompProfile", {}))
-    if profile.get("type") not in ("RuntimeDefault", "Localhost"):
+    if security.seccomp not in ("RuntimeDefault", "Localhost"):
         yield _SECCOMP
-    if privileged:
+    if security.privileged:
         return  # it has all privileges and capabilities; no setting takes one away
-    if security.get("allowPrivilegeEscalation") is not False:
+    if security.escalates:
         yield _ESCALATES
-    capabilities = security.get("capabilities", {})
-    if "ALL" not in capabilities.get("drop", ()):
+    if "ALL" not in security.dropped:
         yield _CAPABILITIES
-    if extra := [name for name in capabilities.get("add", ()) if not _may(container, name)]:
+    if extra := [name for name in security.added if not _may(container, name)]:
         yield f"adds {', '.join(extra)}"
 
 
-def _may(container: Mapping[str, Any], what: str) -> bool:
+def _may(container: ContainerSpec, what: str) -> bool:
     """Whether the container's image is known to need something."""
-    return what in needs_of(name_of(container.get("image", "")))
+    return what in needs_of(name_of(container.image))
 
 
-def _image(container: Mapping[str, Any]) -> str:
-    return f"the image {name_of(container.get('image', ''))}"
+def _image(container: ContainerSpec) -> str:
+    return f"the image {name_of(container.image)}"
 
 
 def _levels(index: Index) -> dict[str, str]:
     """The Pod Security level each namespace of the plan enforces."""
-    labels = {item.object_name: item.properties["metadata"].get("labels", {}) for _, item in index.objects("Namespace")}
+    labels = {item.object_name: labels_of(item.properties) for _, item in index.objects("Namespace")}
     return {name: found[ENFORCE] for name, found in labels.items() if ENFORCE in found}
 
 
 def _bound_accounts(index: Index) -> set[tuple[str, str]]:
     """ServiceAccounts to which the plan binds a role, and which therefore need their token."""
     return {
-        (subject.get("namespace", namespace_of(item)), subject["name"])
+        account
         for _, item in index.objects("RoleBinding", "ClusterRoleBinding")
-        for subject in item.properties.get("subjects", ())
-        if subject.get("kind") == "ServiceAccount"
+        for account in bound_accounts(item.properties, namespace_of(item))
     }

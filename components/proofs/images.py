@@ -11,6 +11,9 @@ from ..catalog.table import rows
 from ..core.config import is_commit
 from ..core.secrets import looks_secret, names_secret
 from ..engines.image_facts import with_digest
+from ..kinds.contents import files_of, secret_values
+from ..kinds.metadata import annotations_of
+from ..kinds.pod import ContainerSpec
 from ..reading.index import Index
 from ..reading.workload import MODEL, Workload, place
 from .rule import Fault, rule
@@ -39,7 +42,7 @@ def moving_image(index: Index) -> Iterator[Fault]:
             what = f"the tag {tag}, which moves" if tag else "no tag, which means latest"
             yield Fault(
                 pod.at("engine", "image"),
-                f"{pod.subject}: container {container['name']} runs {image} with {what}",
+                f"{pod.subject}: container {container.name} runs {image} with {what}",
                 (f"name a version: {_bare(image)}:<version>@sha256:<digest>",),
             )
 
@@ -61,7 +64,7 @@ def image_without_digest(index: Index) -> Iterator[Fault]:
         known = _with_digest(image)
         yield Fault(
             pod.at("engine", "image"),
-            f"{pod.subject}: container {container['name']} runs {image} by its tag alone",
+            f"{pod.subject}: container {container.name} runs {image} by its tag alone",
             (known,) if known else (f"add @sha256:… as `crane digest {image}` prints it",),
         )
 
@@ -103,22 +106,20 @@ def plaintext_secret(index: Index) -> Iterator[Fault]:
     harmless: set[tuple[str, str]] = set()
     for pod in index.workloads:
         for container in pod.every_container:
-            texts = (*container.get("command", ()), *container.get("args", ()))
-            if looks_secret("\n".join(map(str, texts))):
-                yield _told(pod.at("engine", "args"), f"{pod.subject}: an argument of container {container['name']}")
-            for entry in container.get("env", ()):
-                name, value = entry["name"], entry.get("value")
+            if looks_secret("\n".join(container.arguments)):
+                yield _told(pod.at("engine", "args"), f"{pod.subject}: an argument of container {container.name}")
+            for name, value in container.env:
                 if not isinstance(value, str) or (name, value) in harmless:
                     continue
                 if not _is_secret(name, value):
                     harmless.add((name, value))
                 else:
-                    where = f"{pod.subject}: variable {entry['name']} of container {container['name']}"
-                    yield _told(pod.at("env", entry["name"]), where)
+                    where = f"{pod.subject}: variable {name} of container {container.name}"
+                    yield _told(pod.at("env", name), where)
     notes = [(pod.at("annotations"), pod.subject, pod.annotations) for pod in index.workloads]
     objects = ((entry.part, entry.item) for entry in index.entries if entry.is_object)
     for part, item in objects:
-        if annotations := item.properties.get("metadata", {}).get("annotations"):
+        if annotations := annotations_of(item.properties):
             notes.append((place(part), f"{item.kind} {item.object_name}", annotations))
     suspect = cache(looks_secret)
     for path, subject, annotations in notes:
@@ -126,14 +127,13 @@ def plaintext_secret(index: Index) -> Iterator[Fault]:
             if suspect(str(value)):
                 yield _told(path, f"{subject}: annotation {key}")
     for part, item in index.objects("ConfigMap"):
-        for key, value in item.properties.get("data", {}).items():
+        for key, value in files_of(item.properties).items():
             if looks_secret(str(value)) or ("." not in key and _is_secret(key, value)):
                 yield _told(place(part), f"ConfigMap {item.object_name}: key {key}")
     for part, item in index.objects("Secret"):
-        for field in ("stringData", "data"):
-            for key, value in item.properties.get(field, {}).items():
-                if isinstance(value, str):
-                    yield _told(place(part), f"Secret {item.object_name}: key {key}")
+        for key, value in secret_values(item.properties):
+            if isinstance(value, str):
+                yield _told(place(part), f"Secret {item.object_name}: key {key}")
     for part, item in index.objects("chart"):
         for key, value in _leaves(item.properties.get("values", {})):
             if looks_secret(value):
@@ -156,12 +156,12 @@ def tag_of(image: str) -> str:
     return name.rpartition(":")[2] if ":" in name.rpartition("/")[2] else ""
 
 
-def _images(index: Index) -> Iterator[tuple[Workload, Mapping[str, Any], str]]:
+def _images(index: Index) -> Iterator[tuple[Workload, ContainerSpec, str]]:
     """Every container with its image; the same image in several versions of one server counts once."""
     seen: set[tuple[str, str]] = set()
     for pod in index.workloads:
         for container in pod.every_container:
-            image = container.get("image", "")
+            image = container.image
             if (pod.part.key, image) not in seen:
                 seen.add((pod.part.key, image))
                 yield pod, container, image

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from ..catalog.loading import attaches_hyperdisk_ml, hyperdisk_ml_families
 from ..catalog.models import find_model
 from ..core.plan import NodeShape
-from ..core.quantity import MIB, number
+from ..core.quantity import MIB
+from ..kinds.lenient import amount
+from ..kinds.pod import PodVolume
 from ..memory.weights import checkpoint_bytes
 from ..reading.index import Index
 from ..reading.scheduler import taint_misfits
-from ..reading.workload import MODEL, Workload, listed, namespace_of
+from ..reading.workload import MODEL, Workload, listed
 from ..serving.cold_start import ColdStart, Source, cold_start, duration
 from ..weights.cache import VOLUME
 from ..weights.gcs_fuse import DRIVER as GCS_FUSE
 from ..weights.hyperdisk_ml import DISK_TYPE, TYPE
 from .images import name_of
 from .rule import Fault, rule
-
-_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def disk_cannot_attach(index: Index) -> Iterator[Fault]:
     Fix: run on machines that attach it, in the volume's zones, or keep the weights elsewhere.
     """
     for pod in index.workloads:
-        disk = next((found for volume in _claims(pod) if (found := _disk(index, pod, volume))), None)
+        disk = next((found for volume in pod.template.volumes if (found := _disk(index, pod, volume))), None)
         for node in _candidates(index, pod) if disk else ():
             family = node.labels.get("cloud.google.com/machine-family", "")
             if attaches_hyperdisk_ml(family) is False:
@@ -83,7 +82,7 @@ def startup_budget_too_short(index: Index) -> Iterator[Fault]:
         start = estimate(index, pod)
         inside = start.in_container
         for container in pod.containers:
-            budget = _budget(container.get("startupProbe"))
+            budget = container.startup and container.startup.budget_seconds
             if budget is not None and inside.low > budget:
                 yield Fault(
                     pod.at("engine", "probes"),
@@ -91,7 +90,7 @@ def startup_budget_too_short(index: Index) -> Iterator[Fault]:
                     f"least {duration(inside.low)} to arrive and load: it would be restarted for ever",
                     (f"let the startup probe last {inside.low * 2:.0f} s", "fill the cache beforehand: cache.download"),
                 )
-        deadline = pod.item.properties["spec"].get("progressDeadlineSeconds")
+        deadline = pod.controller.deadline_seconds
         if deadline and start.low > deadline:
             yield Fault(
                 pod.at("start_seconds"),
@@ -112,8 +111,8 @@ def estimate(index: Index, pod: Workload) -> ColdStart:
     demand = pod.facts.demand if pod.facts else None
     model = (demand and demand.architecture) or find_model(pod.annotations[MODEL])
     return cold_start(
-        image=name_of(container.get("image", "")),
-        engine=container["name"],
+        image=name_of(container.image),
+        engine=container.name,
         source=source,
         weights_bytes=checkpoint_bytes(model) if model else None,
         throughput_mib=throughput,
@@ -121,27 +120,21 @@ def estimate(index: Index, pod: Workload) -> ColdStart:
 
 
 def _source(index: Index, pod: Workload) -> tuple[Source, float | None]:
-    volume = next((volume for volume in pod.spec.get("volumes", ()) if volume["name"] == VOLUME), _NOTHING)
-    if "emptyDir" in volume or "ephemeral" in volume:
+    volume = pod.template.volume(VOLUME)
+    if volume is None:
+        return "unknown", None
+    if "emptyDir" in volume.sources or "ephemeral" in volume.sources:
         return "hub", None
-    if "image" in volume:
+    if "image" in volume.sources:
         return "image", None
-    if volume.get("csi", _NOTHING).get("driver") == GCS_FUSE:
+    if volume.driver == GCS_FUSE:
         return "gcs-fuse", None
     if disk := _disk(index, pod, volume):
         return "hyperdisk-ml", disk.throughput_mib
-    claim = _made(index, "PersistentVolumeClaim").get((pod.namespace, _claim(volume)))
-    modes = claim["spec"]["accessModes"] if claim else ()
-    if not modes:
+    claim = index.claims.get((pod.namespace, volume.claim))
+    if claim is None or not claim.modes:
         return "unknown", None
-    return ("filestore" if "ReadWriteMany" in modes else "disk"), None
-
-
-def _budget(probe: Mapping[str, Any] | None) -> float | None:
-    if probe is None:
-        return None
-    delay = probe.get("initialDelaySeconds", 0)
-    return float(delay + probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3))
+    return ("filestore" if "ReadWriteMany" in claim.modes else "disk"), None
 
 
 def _candidates(index: Index, pod: Workload) -> Iterator[NodeShape]:
@@ -151,37 +144,16 @@ def _candidates(index: Index, pod: Workload) -> Iterator[NodeShape]:
             yield node
 
 
-def _claims(pod: Workload) -> Iterator[Mapping[str, Any]]:
-    return (volume for volume in pod.spec.get("volumes", ()) if "persistentVolumeClaim" in volume)
-
-
-def _claim(volume: Mapping[str, Any]) -> str:
-    return str(volume.get("persistentVolumeClaim", _NOTHING).get("claimName", ""))
-
-
-def _disk(index: Index, pod: Workload, volume: Mapping[str, Any]) -> _Disk | None:
+def _disk(index: Index, pod: Workload, volume: PodVolume) -> _Disk | None:
     """The Hyperdisk ML volume that a pod's claim is bound to."""
-    claim = _made(index, "PersistentVolumeClaim").get((pod.namespace, _claim(volume)))
+    claim = index.claims.get((pod.namespace, volume.claim))
     if claim is None:
         return None
-    bound = _made(index, "PersistentVolume").get(("default", claim["spec"].get("volumeName", "")), _NOTHING)
-    if bound.get("metadata", _NOTHING).get("annotations", _NOTHING).get(DISK_TYPE) == TYPE:
-        terms = bound["spec"].get("nodeAffinity", _NOTHING).get("required", _NOTHING).get("nodeSelectorTerms", ())
-        found = (entry for term in terms for entry in term.get("matchExpressions", ()))
-        return _Disk(frozenset(zone for entry in found for zone in entry["values"]), None)
-    made = _made(index, "StorageClass").get(("default", claim["spec"].get("storageClassName", "")), _NOTHING)
-    parameters = made.get("parameters", _NOTHING)
-    if parameters.get("type") != TYPE:
+    bound = index.volumes.get(claim.volume)
+    if bound is not None and bound.annotations.get(DISK_TYPE) == TYPE:
+        return _Disk(frozenset(bound.zones), None)
+    made = index.storage_classes.get(claim.storage_class)
+    if made is None or made.parameters.get("type") != TYPE:
         return None
-    topologies = made.get("allowedTopologies", ())
-    found = (entry for topology in topologies for entry in topology.get("matchLabelExpressions", ()))
-    given = parameters.get("provisioned-throughput-on-create")
-    return _Disk(frozenset(zone for entry in found for zone in entry["values"]), number(given) / MIB if given else None)
-
-
-def _made(index: Index, kind: str) -> Mapping[tuple[str, str], Mapping[str, Any]]:
-    """The plan's objects of a kind by namespace and name."""
-    return index.once(
-        f"every {kind}",
-        lambda _: {(namespace_of(item), item.object_name): item.properties for _, item in index.objects(kind)},
-    )
+    given = amount(made.parameters.get("provisioned-throughput-on-create"))
+    return _Disk(frozenset(made.zones), given / MIB if given else None)

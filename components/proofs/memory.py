@@ -14,7 +14,7 @@ from ..fit.fit import MEMORY, Fit, NoFitError, fit, shards_that_work
 from ..fit.remedies import remedies
 from ..gpu.node_pool import ACCELERATOR_LABEL
 from ..reading.index import Index
-from ..reading.scheduler import requests, selected_values
+from ..reading.scheduler import selected_values
 from ..reading.workload import Workload, listed
 from .rule import Fault, rule
 
@@ -185,7 +185,7 @@ def _judge_all(index: Index) -> tuple[Judged, ...]:
 
 def _judge(pod: Workload, nodes_that_fit: tuple[NodeShape, ...] | None) -> Iterator[Judged]:
     demand = pod.facts.demand if pod.facts else None
-    if demand is None or GPU not in requests(pod.spec):
+    if demand is None or GPU not in pod.template.asked:
         return
     model = demand.architecture or find_model(demand.model)
     if model is None:
@@ -228,7 +228,7 @@ def _gpus(
 ) -> Iterator[tuple[GpuMemory | None, int, tuple[NodeShape, ...]]]:
     """The kinds of GPU a pod may land on, with how many share one, and the pools; by name where none is known."""
     if fits is None:
-        for name in sorted(selected_values(pod.spec, ACCELERATOR_LABEL)):
+        for name in sorted(selected_values(pod.template, ACCELERATOR_LABEL)):
             yield gpu_memory(name), 1, ()
         return
     kinds: dict[tuple[str, str, str], list[NodeShape]] = {}

@@ -10,6 +10,8 @@ from ..catalog.charts import all_charts
 from ..core.errors import Path, shown
 from ..core.names import LIMIT
 from ..core.plan import Item, Part
+from ..kinds.metadata import group_of, labels_of
+from ..kinds.names import CRON_JOB, JOB, LEADER_WORKER_SET, STATEFUL_SET
 from ..monitoring.scrape import MANAGED_NAMESPACE
 from ..reading.index import Entry, Index
 from ..reading.workload import place
@@ -19,7 +21,6 @@ _GIVEN = frozenset({
     "default", "kube-system", "kube-public", "kube-node-lease", MANAGED_NAMESPACE, "gke-managed-system", "gmp-public",
 })  # fmt: skip
 """Namespaces every cluster has, and those GKE keeps."""
-_NOTHING: Mapping[str, Any] = {}
 _CLUSTER_FOLDER = "_cluster"
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _KEY = re.compile(rf"({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([-\w.]{{0,61}}[A-Za-z0-9])?", re.ASCII)
@@ -46,11 +47,11 @@ _FORMS: Mapping[str, _Form] = {
     "Namespace": _DNS_LABEL,
     # Their pods carry the name in a label: 63 in all, with the hash or number that is added to it
     # (pkg/apis/batch/validation: Job 63, CronJob 52; apps controller-revision-hash: StatefulSet 52).
-    "Job": _SUBDOMAIN._replace(limit=63),
-    "CronJob": _SUBDOMAIN._replace(limit=52),
-    "StatefulSet": _DNS_LABEL._replace(limit=52),
+    JOB: _SUBDOMAIN._replace(limit=63),
+    CRON_JOB: _SUBDOMAIN._replace(limit=52),
+    STATEFUL_SET: _DNS_LABEL._replace(limit=52),
     # Its controller makes a Service of its name (RFC 1035), and StatefulSets `<name>-<group>`.
-    "LeaderWorkerSet": _Form(
+    LEADER_WORKER_SET: _Form(
         re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?"), 50, "lower-case letters, digits and dashes, a letter first"
     ),
     **dict.fromkeys(("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"), _PATH_SEGMENT),
@@ -254,7 +255,7 @@ def _on_one_file(index: Index) -> list[tuple[Entry, Entry]]:
 
 def _is_same(first: Entry, second: Entry) -> bool:
     """Whether two items on one file are one object to the cluster: of one API group, whatever the version."""
-    groups = {str(entry.item.properties.get("apiVersion", "")).rpartition("/")[0] for entry in (first, second)}
+    groups = {group_of(entry.item.properties) for entry in (first, second)}
     return first.is_object and second.is_object and len(groups) == 1
 
 
@@ -265,10 +266,10 @@ def _file(entry: Entry) -> str:
     return f"{entry.folder}{namespace}/{name}"
 
 
-def _labels(index: Index) -> Iterator[tuple[Part, Item, Mapping[str, str]]]:
+def _labels(index: Index) -> Iterator[tuple[Part, Item, Mapping[str, Any]]]:
     objects = ((entry.part, entry.item) for entry in index.entries if entry.is_object)
     for part, item in objects:
-        if labels := item.properties.get("metadata", _NOTHING).get("labels"):
+        if labels := labels_of(item.properties):
             yield part, item, labels
     for pod in index.workloads:
         yield pod.part, pod.item, pod.labels

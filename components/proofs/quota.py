@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import ceil
-from typing import Any
 
 from ..core.plan import GPU
 from ..core.quantity import number
+from ..kinds.lenient import thousandths
+from ..kinds.names import DAEMON_SET
+from ..kinds.policy import quota
+from ..kinds.volume import VolumeClaim, claim_of
 from ..reading.index import Index
-from ..reading.scheduler import amount_text, requests
+from ..reading.scheduler import amount_text
 from ..reading.workload import listed, place
 from .rule import Fault, rule
 
 _FIELDS = {f"requests.{GPU}": "gpus", "requests.cpu": "cpu", "requests.memory": "memory", "requests.storage": "storage"}
 """What our own quotas count, by the setting that says it; `pods` is called alike."""
 _STORAGE = "requests.storage"
-_NOTHING: Mapping[str, Any] = {}
 
 
 @rule("quota-too-small", "scheduling", "error")
@@ -31,7 +33,7 @@ def quota_too_small(index: Index) -> Iterator[Fault]:
     """
     for part, item in index.objects("ResourceQuota"):
         asked = _asked(index, item.namespace)
-        for resource, limit in item.properties.get("spec", _NOTHING).get("hard", _NOTHING).items():
+        for resource, limit in quota(item.properties).hard.items():
             wanted = asked.get(resource, {})
             total, most = sum(wanted.values()), round(number(limit) * 1000)
             if total > most:
@@ -56,21 +58,21 @@ def _asked(index: Index, namespace: str) -> dict[str, dict[str, int]]:
     """What the objects of a namespace ask for in thousandths, by what a quota counts and who asks."""
     found: dict[str, dict[str, int]] = {"pods": {}, _STORAGE: {}}
     for pod in index.in_namespace(namespace):
-        count = 1 if pod.item.kind == "DaemonSet" else pod.least
+        count = 1 if pod.kind == DAEMON_SET else pod.least
         name = pod.item.object_name
         found["pods"][name] = count * 1000
-        for resource, amount in requests(pod.spec).items():
+        for resource, amount in pod.template.asked.items():
             found.setdefault(f"requests.{resource}", {})[name] = count * amount
-        claims = [volume["ephemeral"] for volume in pod.spec.get("volumes", ()) if "ephemeral" in volume]
-        found[_STORAGE][name] = count * sum(_claimed(claim["volumeClaimTemplate"]) for claim in claims)
+        claims = [volume.template for volume in pod.template.volumes if volume.template is not None]
+        found[_STORAGE][name] = count * sum(_claimed(claim) for claim in claims)
     for _, item in index.objects("PersistentVolumeClaim"):
         if item.namespace == namespace:
-            found[_STORAGE][item.object_name] = _claimed(item.properties)
+            found[_STORAGE][item.object_name] = _claimed(claim_of(item.properties))
     return found
 
 
-def _claimed(claim: Mapping[str, Any]) -> int:
-    return round(number(claim["spec"]["resources"]["requests"]["storage"]) * 1000)
+def _claimed(claim: VolumeClaim) -> int:
+    return thousandths(claim.size) or 0
 
 
 def _text(resource: str, amount: int) -> str:

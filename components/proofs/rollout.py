@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from math import ceil, floor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..core.quantity import GIB, number
+from ..kinds.names import DEPLOYMENT, ENDING, LEADER_WORKER_SET, SERVERS
+from ..kinds.policy import quota
+from ..kinds.workload import WORKER, UpdateStep
 from ..reading.index import Index
-from ..reading.scheduler import Need, nodes_needed, requests
+from ..reading.scheduler import Need, nodes_needed
 from ..reading.workload import Workload, namespace_of
 from .capacity import crowds, demand, least, most, noun
 from .rule import Fault, rule
@@ -22,13 +24,6 @@ _Asked = tuple[tuple[str, int], ...]
 """What a pod asks for, to count equal pods by."""
 _DEADLINE_SECONDS = 600
 """What a Deployment has when it names no progressDeadlineSeconds (Kubernetes API, DeploymentSpec)."""
-_GROUP_STEPS: tuple[tuple[str, int, Callable[[float], int]], ...] = (
-    ("maxSurge", 0, ceil),
-    ("maxUnavailable", 1, floor),
-)
-"""How a LeaderWorkerSet's groups are replaced, with the API's defaults (kubernetes-sigs/lws api/leaderworkerset/v1)."""
-SERVERS = frozenset({"Deployment", "StatefulSet", "LeaderWorkerSet"})
-"""The kinds whose pods are there until somebody scales them away."""
 IN_PLACE = "update: {max_surge: 0, max_unavailable: 1}, which replaces one pod after another in its own place"
 """Advice where there is no room, and no volume, for one more pod."""
 
@@ -90,10 +85,10 @@ def deadline_before_start(index: Index) -> Iterator[Fault]:
     Fix: a deadline beyond the startup probe, with time for a new node and the image.
     """
     for pod in index.workloads:
-        if pod.item.kind != "Deployment":
+        if pod.kind != DEPLOYMENT:
             continue
-        deadline = int(pod.item.properties["spec"].get("progressDeadlineSeconds", _DEADLINE_SECONDS))
-        budget = max((_budget(container) for container in pod.containers), default=0)
+        deadline = pod.controller.deadline_seconds or _DEADLINE_SECONDS
+        budget = max((box.startup.budget_seconds for box in pod.containers if box.startup), default=0)
         if deadline <= budget:
             yield Fault(
                 pod.at("start_seconds"),
@@ -107,41 +102,14 @@ RULES = (update_never_ends, update_waits_at_peak, deadline_before_start)
 """In the order they are told."""
 
 
-class UpdateStep(NamedTuple):
-    """What a controller may do to its pods while it replaces them: how many above and how many below the replicas."""
-
-    surge: int
-    unavailable: int
-
-    def __str__(self) -> str:
-        return f"max_surge {self.surge}, max_unavailable {self.unavailable}"
-
-
 def step(pod: Workload, replicas: int) -> UpdateStep:
-    """How a controller replaces its pods, shares of the replicas rounded as Kubernetes does."""
-    if pod.item.kind == "LeaderWorkerSet":
-        # In groups there; a replica's workers come and go with their leader.
-        given = pod.item.properties["spec"].get("rolloutStrategy", {}).get("rollingUpdateConfiguration", {})
-        pods = pod.span - 1 if pod.role == "worker" else 1
-        groups = replicas // pods if pods else 0
-        found = (share(given.get(field, default), groups, way) * pods for field, default, way in _GROUP_STEPS)
-        return UpdateStep(*found)
-    if pod.item.kind != "Deployment":
-        return UpdateStep(0, 1)
-    strategy = pod.item.properties["spec"].get("strategy", {})
-    if strategy.get("type") == "Recreate":
-        return UpdateStep(0, replicas)
-    given = strategy.get("rollingUpdate", {})
-    surge = share(given.get("maxSurge", "25%"), replicas, ceil)
-    unavailable = share(given.get("maxUnavailable", "25%"), replicas, floor)
-    # Both may round to 0; Kubernetes then takes one pod away.
-    return UpdateStep(surge, unavailable or (0 if surge else 1))
-
-
-def share(value: int | str, of: int, rounded: Callable[[float], int]) -> int:
-    """A number, or a share such as `25%` of a number, as whole pods."""
-    text = str(value)
-    return rounded(int(text.removesuffix("%")) * of / 100) if text.endswith("%") else int(text)
+    """How a controller replaces so many of its pods."""
+    if pod.kind != LEADER_WORKER_SET:
+        return pod.controller.exchange.step(replicas)
+    # In groups there; a replica's workers come and go with their leader.
+    pods = pod.span - 1 if pod.role == WORKER else 1
+    groups = pod.controller.exchange.step(replicas // pods if pods else 0)
+    return UpdateStep(groups.surge * pods, groups.unavailable * pods)
 
 
 class _Stuck(NamedTuple):
@@ -167,7 +135,7 @@ def _stuck(index: Index, count: Callable[[Workload], int]) -> list[_Stuck]:
 
 def _step_into_room(pod: Workload, replicas: int) -> UpdateStep | None:
     """The step of a workload that removes nothing before something new is ready; None for all others."""
-    if pod.item.kind not in ("Deployment", "LeaderWorkerSet") or not replicas:
+    if pod.kind not in (DEPLOYMENT, LEADER_WORKER_SET) or not replicas:
         return None
     found = step(pod, replicas)
     return found if not found.unavailable else None
@@ -178,7 +146,7 @@ def _without_nodes(index: Index, count: Callable[[Workload], int]) -> Iterator[_
     for crowd in crowds(index):
         if any(smaller <= crowd.names for smaller in overfull):
             continue
-        members = [verdict for verdict in crowd.members if verdict.pod.item.kind not in ("Job", "CronJob")]
+        members = [verdict for verdict in crowd.members if verdict.pod.kind not in ENDING]
         pods: Counter[_Asked] = Counter()
         for verdict in members:
             pods[tuple(sorted(verdict.asked.items()))] += count(verdict.pod)
@@ -209,16 +177,16 @@ def _need(pods: Mapping[_Asked, int], rooms: list[dict[str, int]]) -> Need:
 
 
 def _without_quota(index: Index, count: Callable[[Workload], int]) -> Iterator[_Stuck]:
-    for _, quota in index.objects("ResourceQuota"):
-        spec = quota.properties["spec"]
-        if "scopes" in spec or "scopeSelector" in spec:
+    for _, item in index.objects("ResourceQuota"):
+        limits = quota(item.properties)
+        if limits.is_scoped:
             continue
-        pods = [pod for pod in index.in_namespace(namespace_of(quota)) if pod.item.kind in SERVERS]
+        pods = [pod for pod in index.in_namespace(namespace_of(item)) if pod.kind in SERVERS]
         used: Counter[str] = Counter()
         for pod in pods:
             for name, amount in _charged(pod).items():
                 used[name] += amount * count(pod)
-        hard = {name: round(number(amount) * 1000) for name, amount in spec["hard"].items()}
+        hard = {name: round(number(amount) * 1000) for name, amount in limits.hard.items()}
         if any(used[name] > amount for name, amount in hard.items()):
             continue  # some pods are refused in any case
         for pod in pods:
@@ -227,7 +195,7 @@ def _without_quota(index: Index, count: Callable[[Workload], int]) -> Iterator[_
             if found and over:
                 key = over[0]
                 why = (
-                    f"the quota of namespace {pod.namespace} allows {spec['hard'][key]} {key}, and without it its "
+                    f"the quota of namespace {pod.namespace} allows {limits.hard[key]} {key}, and without it its "
                     f"pods take {_amount(key, used[key])} already"
                 )
                 yield _Stuck(pod, found, why, f"raise the quota of {pod.namespace}")
@@ -235,7 +203,7 @@ def _without_quota(index: Index, count: Callable[[Workload], int]) -> Iterator[_
 
 def _charged(pod: Workload) -> dict[str, int]:
     """What a quota counts for one pod, in thousandths, by the quota's own names."""
-    asked = requests(pod.spec)
+    asked = dict(pod.template.asked)
     return asked | {f"requests.{name}": amount for name, amount in asked.items()} | {"pods": 1000}
 
 
@@ -243,12 +211,3 @@ def _amount(key: str, thousandths: int) -> str:
     if "memory" in key:
         return f"{thousandths / 1000 / GIB:.4g}Gi"
     return f"{thousandths / 1000:g}"
-
-
-def _budget(container: Mapping[str, Any]) -> int:
-    """Seconds a startup probe lets a container load; Kubernetes' defaults are every 10 s, three times."""
-    probe = container.get("startupProbe")
-    if probe is None:
-        return 0
-    period, failures = int(probe.get("periodSeconds", 10)), int(probe.get("failureThreshold", 3))
-    return int(probe.get("initialDelaySeconds", 0)) + period * failures

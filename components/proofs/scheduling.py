@@ -12,19 +12,19 @@ from ..core.errors import Path, dotted
 from ..core.plan import GPU, NodeShape
 from ..gpu.node_pool import ACCELERATOR_LABEL
 from ..gpu.node_shape import FAMILY_LABEL
+from ..kinds.names import DAEMON_SET
 from ..reading.index import Index
 from ..reading.scheduler import (
     Resources,
     Verdict,
     amount_text,
     choice,
-    requests,
     selection_keys,
     selection_misfits,
     shortages,
     taint_misfits,
 )
-from ..reading.workload import listed
+from ..reading.workload import Workload, listed
 from . import gpus
 from .rule import Fault, rule
 
@@ -85,9 +85,9 @@ def daemonset_misses_pool(index: Index) -> Iterator[Fault]:
     Fix: tolerate the pool's taints, or do not select it.
     """
     for pod in index.workloads:
-        if pod.item.kind != "DaemonSet" or not selection_keys(pod.spec) & {ACCELERATOR_LABEL}:
+        if pod.kind != DAEMON_SET or not selection_keys(pod.template) & {ACCELERATOR_LABEL}:
             continue
-        asked = requests(pod.spec)
+        asked = pod.template.asked
         missed: dict[str, list[str]] = defaultdict(list)
         for node in index.plan.nodes:
             room = {name: round(amount * 1000) for name, amount in node.allocatable.items()}
@@ -105,14 +105,14 @@ RULES = (unschedulable_pod, daemonset_misses_pool)
 """In the order they are told."""
 
 
-def _field(verdict: Verdict) -> Path:
+def _field(verdict: Verdict[Workload]) -> Path:
     """The setting that keeps the pod off the pools it selects."""
     near = [misfit for misfits in verdict.misfits.values() for misfit in misfits if misfit.filter == "resource"]
     keys = {misfit.key for misfit in near}
     return _FIELDS[keys.pop()] if len(keys) == 1 else ("resources",) if keys else ("runs_on",)
 
 
-def _ways_to_fit(index: Index, verdict: Verdict) -> Iterator[str]:
+def _ways_to_fit(index: Index, verdict: Verdict[Workload]) -> Iterator[str]:
     scheduler, asked = index.scheduler, verdict.asked
     roomy = [
         node.pool

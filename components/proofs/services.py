@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..reading.index import Index
-from ..reading.workload import listed, namespace_of, pairs, place
+from ..reading.workload import listed, pairs, place
 from .rule import Fault, rule
 
 
@@ -19,15 +19,15 @@ def service_selects_nothing(index: Index) -> Iterator[Fault]:
 
     Fix: give the Service labels that the pods carry.
     """
-    for part, item in index.objects("Service"):
-        selector = item.properties.get("spec", {}).get("selector")
-        if selector and not index.behind(item):
-            pods = index.in_namespace(namespace_of(item))
+    for service in index.every_service:
+        selector, namespace = service.says.selector, service.namespace
+        if selector and not index.behind(service):
+            pods = index.in_namespace(namespace)
             near = [{key: pod.labels[key] for key in selector if key in pod.labels} for pod in pods]
             carried = sorted({pairs(labels) for labels in near if labels})
             yield Fault(
-                place(part),
-                f"Service {item.object_name} selects {pairs(selector)}, which no pod in {namespace_of(item)} carries",
+                place(service.part),
+                f"Service {service.name} selects {pairs(selector)}, which no pod in {namespace} carries",
                 (f"pods there carry: {listed(carried)}",) if carried else (),
             )
 
@@ -42,16 +42,14 @@ def unknown_target_port(index: Index) -> Iterator[Fault]:
 
     Fix: call the container port as the Service does.
     """
-    for part, item in index.objects("Service"):
-        for port in item.properties.get("spec", {}).get("ports", ()):
-            target = port.get("targetPort")
-            for pod in index.behind(item) if isinstance(target, str) else ():
-                ports = (entry for container in pod.every_container for entry in container.get("ports", ()))
-                names = [entry["name"] for entry in ports if "name" in entry]
+    for service in index.every_service:
+        for target in (port.target for port in service.says.ports):
+            for pod in index.behind(service) if isinstance(target, str) else ():
+                names = [port.name for container in pod.every_container for port in container.ports if port.name]
                 if target not in names:
                     yield Fault(
-                        place(part),
-                        f"Service {item.object_name} leads to the container port {target}, which {pod.subject} does "
+                        place(service.part),
+                        f"Service {service.name} leads to the container port {target}, which {pod.subject} does "
                         f"not name (it has {', '.join(names) or 'none'}): its pods would get no requests",
                         (f"name the container port {target}",),
                     )

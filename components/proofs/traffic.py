@@ -2,56 +2,46 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..core.errors import Path, did_you_mean, nearest
-from ..core.plan import Item, Part
-from ..reading.index import Index
-from ..reading.workload import Workload, has_labels, listed, namespace_of, pairs, place
+from ..kinds import names
+from ..kinds.route import MESH, SERVICE_SUFFIX, Destination, Route, RoutingRule, Subsets, outside_hosts
+from ..kinds.selector import has_labels
+from ..reading.index import Index, Owned
+from ..reading.workload import Workload, listed, pairs, place
 from ..traffic.backends.registry import ROUTES
 from .rule import Fault, rule
 
-_CLUSTER = ".svc.cluster.local"
 _WHOLE = 100
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_UNANSWERED = {names.VIRTUAL_SERVICE: 503, names.HTTP_ROUTE: 500}
+"""What requests are answered that a route sends nowhere: by Envoy, and by any gateway of the Gateway API
+(gateway-api.sigs.k8s.io/reference/spec, HTTPRouteRule.backendRefs)."""
 
 
-class Destination(NamedTuple):
+class _Sent(NamedTuple):
     """One place a route sends requests to, and the rule it stands in."""
 
-    part: Part
-    route: Item
-    section: str
-    number: int
-    rule: Mapping[str, Any]
-    host: str
-    subset: str
-    port: int | None
-    weight: int | None
+    route: Owned[Route]
+    rule: RoutingRule
+    to: Destination
 
     @property
     def subject(self) -> str:
         """How messages name the route."""
-        return f"VirtualService {self.route.object_name}"
+        return _subject(self.route)
 
     @property
-    def service(self) -> tuple[str, str] | None:
-        """Namespace and name of the Service it means; None for a host outside the cluster."""
-        return service_of(self.host, namespace_of(self.route))
-
-    @property
-    def takes_requests(self) -> bool:
-        """Whether any share of requests goes there; a share of 0 stands by."""
-        return self.weight != 0
+    def answered(self) -> str:
+        """What its requests are answered where they cannot be sent there."""
+        return f"they would be answered {_UNANSWERED[self.route.says.kind]}"
 
     def at(self) -> Path:
         """Where its rule stands in the configuration."""
-        steps = ("rules", self.number, "to", self.subset) if self.subset else ("rules", self.number)
-        return place(self.part, *steps) if self.part.kind in ROUTES else place(self.part)
+        number, subset = self.rule.number, self.to.subset
+        return _place(self.route, *(("rules", number, "to", subset) if subset else ("rules", number)))
 
 
 @rule("unknown-host", "traffic", "error")
@@ -65,16 +55,15 @@ def unknown_host(index: Index) -> Iterator[Fault]:
 
     Fix: name a Service of the plan, or add a ServiceEntry for a host outside the cluster.
     """
-    outside = {host for _, item in index.objects("ServiceEntry") for host in item.properties["spec"].get("hosts", ())}
-    names = [f"{name}.{namespace}{_CLUSTER}" for namespace, name in index.services]
-    for found in _destinations(index):
-        service = found.service
-        if found.host not in outside and (service is None or service not in index.services):
+    outside = {host for _, item in index.objects("ServiceEntry") for host in outside_hosts(item.properties)}
+    known = [f"{name}.{namespace}{SERVICE_SUFFIX}" for namespace, name in index.services]
+    for sent in _sent(index):
+        to = sent.to
+        if to.kind == "Service" and to.host not in outside and to.service not in index.services:
             yield Fault(
-                found.at(),
-                f"{found.subject} sends requests to {found.host}, which is no Service of this environment: "
-                "they would be answered 503",
-                (_near_host(found.host, names),),
+                sent.at(),
+                f"{sent.subject} sends requests to {to.host}, which is no Service of this environment: {sent.answered}",
+                (_near_host(to.host, known),),
             )
 
 
@@ -87,18 +76,17 @@ def unknown_port(index: Index) -> Iterator[Fault]:
 
     Fix: name a port of the Service: the one clients call, not the container's.
     """
-    for found in _destinations(index):
-        if (known := index.services.get(found.service or ("", ""))) is None:
+    for sent in _sent(index):
+        if (service := index.services.get(sent.to.service or ("", ""))) is None:
             continue
-        service = known[1]
-        ports = [port["port"] for port in service.properties["spec"].get("ports", ())]
-        if found.port not in ports and not (found.port is None and len(ports) == 1):
-            what = f"port {found.port}" if found.port else "no port"
+        port, ports = sent.to.port, [port.number for port in service.says.ports]
+        if port not in ports and not (port is None and len(ports) == 1):
+            what = f"port {port}" if port else "no port"
             listing = ", ".join(map(str, ports)) or "none"
             yield Fault(
-                found.at(),
-                f"{found.subject} names {what} of Service {service.object_name}, which has {listing}: requests would "
-                "be answered 503",
+                sent.at(),
+                f"{sent.subject} names {what} of Service {service.name}, which has {listing}: requests would be "
+                f"answered {_UNANSWERED[sent.route.says.kind]}",
                 tuple(f"use port {port}" for port in ports),
             )
 
@@ -113,15 +101,15 @@ def unknown_subset(index: Index) -> Iterator[Fault]:
     Fix: define the subset, or name one that is defined.
     """
     subsets = _subsets(index)
-    for found in _destinations(index):
-        service = found.service
-        defined = subsets.get(service, {}) if service else {}
-        if found.subset and service in index.services and found.subset not in defined:
+    for sent in _sent(index):
+        to = sent.to
+        defined = subsets.get(to.service, {}) if to.service else {}
+        if to.subset and to.service in index.services and to.subset not in defined:
             yield Fault(
-                found.at(),
-                f"{found.subject} sends requests to subset {found.subset} of {found.host}, which no DestinationRule "
-                "defines: they would be answered 503",
-                (did_you_mean(found.subset, defined, "a subset"),),
+                sent.at(),
+                f"{sent.subject} sends requests to subset {to.subset} of {to.host}, which no DestinationRule defines: "
+                f"{sent.answered}",
+                (did_you_mean(to.subset, defined, "a subset"),),
             )
 
 
@@ -137,20 +125,21 @@ def empty_subset(index: Index) -> Iterator[Fault]:
     Fix: give the subset labels that pods behind the Service carry, or give it no share.
     """
     subsets = _subsets(index)
-    for found in _destinations(index):
-        service = index.services.get(found.service or ("", ""))
-        labels = subsets.get(found.service or ("", ""), {}).get(found.subset)
-        if service is None or labels is None or not found.takes_requests:
+    for sent in _sent(index):
+        to = sent.to
+        service = index.services.get(to.service or ("", ""))
+        labels = subsets.get(to.service or ("", ""), {}).get(to.subset)
+        if service is None or labels is None or not to.takes_requests:
             continue
-        selector = service[1].properties["spec"].get("selector")
-        pods = index.behind(service[1])
+        selector = service.says.selector
+        pods = index.behind(service)
         if selector and not any(pod.runs and has_labels(pod.labels, labels) for pod in pods):
-            share = f"{found.weight} % of its requests" if found.weight is not None else "its requests"
+            share = f"{to.weight} % of its requests" if to.weight is not None else "its requests"
             yield Fault(
-                found.at(),
-                f"{found.subject} sends {share} to subset {found.subset}, but no pod carries both {pairs(labels)} and "
-                f"what Service {service[1].object_name} selects ({pairs(selector)}): they would be answered 503",
-                tuple(_fuller(subsets[found.service or ("", "")], pods, found.subset)),
+                sent.at(),
+                f"{sent.subject} sends {share} to subset {to.subset}, but no pod carries both {pairs(labels)} and what "
+                f"Service {service.name} selects ({pairs(selector)}): {sent.answered}",
+                tuple(_fuller(subsets[to.service or ("", "")], pods, to.subset)),
             )
 
 
@@ -163,17 +152,17 @@ def weights_not_100(index: Index) -> Iterator[Fault]:
 
     Fix: make the shares sum to 100.
     """
-    for part, item in index.objects("VirtualService"):
-        for section, number, routing in _rules(item):
-            weights = [entry.get("weight") for entry in routing.get("route", ())]
+    for route in _istio(index):
+        for ruled in route.says.rules:
+            weights = [to.weight for to in ruled.shares]
             shares = [weight or 0 for weight in weights]
             if len(weights) < 2 and None in (*weights, None) and sum(shares) in (0, _WHOLE):  # noqa: PLR2004 - a lone one
                 continue
             if sum(shares) != _WHOLE:
                 yield Fault(
-                    place(part, "rules", number, "to") if part.kind in ROUTES else place(part),
-                    f"VirtualService {item.object_name}: the shares of {section} rule {number + 1} sum to "
-                    f"{sum(shares)} ({' + '.join(map(str, shares))}), not 100",
+                    _place(route, "rules", ruled.number, "to"),
+                    f"{_subject(route)}: the shares of {ruled.section} rule {ruled.number + 1} sum to {sum(shares)} "
+                    f"({' + '.join(map(str, shares))}), not 100",
                     ("make them sum to 100",),
                 )
 
@@ -189,18 +178,17 @@ def host_routed_twice(index: Index) -> Iterator[Fault]:
 
     Fix: write one route with all rules, in the order they should decide.
     """
-    seen: dict[tuple[str, str], Item] = {}
-    for part, item in index.objects("VirtualService"):
-        spec = item.properties["spec"]
-        for gateway in spec.get("gateways") or ("mesh",):
-            for host in spec.get("hosts", ()):
-                first = seen.setdefault((_gateway(gateway, item), _whole_name(host, item)), item)
-                if first is not item:
+    seen: dict[tuple[str, str], Owned[Route]] = {}
+    for route in _istio(index):
+        for gateway in route.says.gateways:
+            for host in route.says.hosts:
+                first = seen.setdefault((gateway, host), route)
+                if first is not route:
                     yield Fault(
-                        place(part, "hosts") if part.kind in ROUTES else place(part),
-                        f"{host} is routed by VirtualService {first.object_name} and by {item.object_name} on the same "
-                        f"gateway ({gateway}): Istio {_MERGE[gateway == 'mesh']}",
-                        (f"move its rules into {first.object_name}", "give one of them another host"),
+                        _place(route, "hosts"),
+                        f"{host} is routed by {_subject(first)} and by {route.name} on the same gateway ({gateway}): "
+                        f"Istio {_MERGE[gateway == MESH]}",
+                        (f"move its rules into {first.name}", "give one of them another host"),
                     )
 
 
@@ -214,17 +202,16 @@ def host_ruled_twice(index: Index) -> Iterator[Fault]:
 
     Fix: keep one route a model, with all its rules.
     """
-    seen: dict[tuple[str, str], Item] = {}
-    for part, item in index.objects("DestinationRule"):
-        host = item.properties["spec"]["host"]
-        service = service_of(host, namespace_of(item)) or ("", host)
-        first = seen.setdefault(service, item)
-        if first is not item:
+    seen: dict[tuple[str, str], Owned[Subsets]] = {}
+    for found in index.subsets:
+        host = found.says.host
+        first = seen.setdefault(found.says.service or ("", host), found)
+        if first is not found:
             yield Fault(
-                place(part),
-                f"DestinationRules {first.object_name} and {item.object_name} are both about {host}: Istio keeps the "
-                "load balancing of the older one only",
-                (f"move its rules into the route {first.object_name}",),
+                place(found.part),
+                f"DestinationRules {first.name} and {found.name} are both about {host}: Istio keeps the load balancing "
+                "of the older one only",
+                (f"move its rules into the route {first.name}",),
             )
 
 
@@ -237,12 +224,12 @@ def no_default_route(index: Index) -> Iterator[Fault]:
 
     Fix: end with a rule without conditions.
     """
-    for part, item in index.objects("VirtualService"):
-        rules = item.properties["spec"].get("http", ())
-        if rules and all(rules[-1].get("match") or ({},)):
+    for route in index.routes:
+        rules = [ruled for ruled in route.says.rules if ruled.section == "http"]
+        if rules and not rules[-1].matches_all:
             yield Fault(
-                place(part, "rules") if part.kind in ROUTES else place(part),
-                f"VirtualService {item.object_name}: requests that match none of its rules are answered 404",
+                _place(route, "rules"),
+                f"{_subject(route)}: requests that match none of its rules are answered 404",
                 ("add a last rule without headers and path_prefix",),
             )
 
@@ -257,19 +244,19 @@ def timeout_cuts_answers(index: Index) -> Iterator[Fault]:
 
     Fix: raise the timeout, leave it out, or lower the drain time.
     """
-    for found in _destinations(index):
-        timeout = seconds(found.rule.get("timeout", ""))
-        service = index.services.get(found.service or ("", ""))
+    for sent in _sent(index):
+        timeout = sent.rule.timeout_seconds
+        service = index.services.get(sent.to.service or ("", ""))
         if not timeout or service is None:
             continue
-        labels = _subsets(index).get(found.service or ("", ""), {}).get(found.subset, {})
-        pods = [pod for pod in index.behind(service[1]) if pod.serves and has_labels(pod.labels, labels)]
+        labels = _subsets(index).get(sent.to.service or ("", ""), {}).get(sent.to.subset, {})
+        pods = [pod for pod in index.behind(service) if pod.serves and has_labels(pod.labels, labels)]
         slowest = max(pods, key=lambda pod: pod.drain_seconds, default=None)
         if slowest and timeout < slowest.drain_seconds:
             drain = slowest.drain_seconds
             yield Fault(
-                place(found.part, "timeout_seconds") if found.part.kind in ROUTES else place(found.part),
-                f"{found.subject} answers 504 after {timeout:g} s, but {slowest.subject} lets requests last {drain} s "
+                _place(sent.route, "timeout_seconds"),
+                f"{sent.subject} answers 504 after {timeout:g} s, but {slowest.subject} lets requests last {drain} s "
                 "when it stops",
                 (f"timeout_seconds: {drain} or more", "leave timeout_seconds out: an answer may stream for minutes"),
             )
@@ -294,58 +281,46 @@ _MERGE = {
 }
 
 
-def service_of(host: str, namespace: str) -> tuple[str, str] | None:
-    """Namespace and name of the Service that Istio understands by a host; None for a host outside the cluster."""
-    if "." not in host:
-        return namespace, host
-    if not host.endswith(_CLUSTER):
-        return None
-    name, _, where = host.removesuffix(_CLUSTER).partition(".")
-    return (where, name) if where and "." not in where else None
+def _subject(route: Owned[Route]) -> str:
+    """How messages name a route."""
+    return f"{route.says.kind} {route.name}"
 
 
-def seconds(duration: str) -> float:
-    """A duration as Istio writes it (`90s`, `1m30s`) in seconds; 0 when there is none or it is switched off."""
-    return sum(float(amount) * _UNITS[unit] for amount, unit in _DURATION.findall(duration))
+def _place(route: Owned[Route], *field: str | int) -> Path:
+    """Where a field of a route stands in the configuration; the component itself where it is no route of ours."""
+    return place(route.part, *field) if route.part.kind in ROUTES else place(route.part)
 
 
-def _rules(route: Item) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
-    spec = route.properties.get("spec", {})
-    for section in ("http", "tls", "tcp"):
-        for number, routing in enumerate(spec.get(section, ())):
-            yield section, number, routing
+def _istio(index: Index) -> Iterator[Owned[Route]]:
+    """The routes that Istio takes; those of the Gateway API have shares of any sum, and merge as their API says."""
+    return (route for route in index.routes if route.says.kind == names.VIRTUAL_SERVICE)
 
 
-def _destinations(index: Index) -> Iterator[Destination]:
+def _sent(index: Index) -> Iterator[_Sent]:
     """Every place that every route sends requests to, mirrors included."""
-    for part, item in index.objects("VirtualService"):
-        for section, number, routing in _rules(item):
-            mirrors = [{"destination": routing["mirror"]}] if "mirror" in routing else []
-            for entry in (*routing.get("route", ()), *mirrors, *routing.get("mirrors", ())):
-                to = entry["destination"]
-                port = to.get("port", {}).get("number")
-                weight = entry.get("weight")
-                yield Destination(part, item, section, number, routing, to["host"], to.get("subset", ""), port, weight)
+    for route in index.routes:
+        for ruled in route.says.rules:
+            for to in ruled.destinations:
+                yield _Sent(route, ruled, to)
 
 
-def _subsets(index: Index) -> Mapping[tuple[str, str], Mapping[str, Mapping[str, str]]]:
+def _subsets(index: Index) -> Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]]:
     """The subsets of each Service by name, with their labels."""
     return index.once("subsets", _find_subsets)
 
 
-def _find_subsets(index: Index) -> Mapping[tuple[str, str], Mapping[str, Mapping[str, str]]]:
-    found: dict[tuple[str, str], dict[str, Mapping[str, str]]] = defaultdict(dict)
-    for _, item in index.objects("DestinationRule"):
-        spec = item.properties["spec"]
-        if service := service_of(spec["host"], namespace_of(item)):
-            for subset in spec.get("subsets", ()):
-                found[service].setdefault(subset["name"], subset.get("labels", {}))
+def _find_subsets(index: Index) -> Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]]:
+    found: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = defaultdict(dict)
+    for one in index.subsets:
+        if one.says.service:
+            for name, labels in one.says.labels.items():
+                found[one.says.service].setdefault(name, labels)
     return found
 
 
-def _near_host(host: str, names: list[str]) -> str:
-    match = nearest(host, names)
-    return f"did you mean {match}?" if match else f"use a host of: {listed(names)}"
+def _near_host(host: str, known: list[str]) -> str:
+    match = nearest(host, known)
+    return f"did you mean {match}?" if match else f"use a host of: {listed(known)}"
 
 
 def _fuller(subsets: Mapping[str, Mapping[str, str]], pods: list[Workload], empty: str) -> Iterator[str]:
@@ -356,11 +331,3 @@ def _fuller(subsets: Mapping[str, Mapping[str, str]], pods: list[Workload], empt
     if any(pod.part.kind == "BlueGreen" for pod in pods) and "color" in subsets[empty]:
         yield f"rollout.active: {subsets[empty]['color']}, which moves all requests there"
     yield f"give {empty} the share 0 until the Service selects its pods"
-
-
-def _gateway(gateway: str, route: Item) -> str:
-    return gateway if gateway == "mesh" or "/" in gateway else f"{namespace_of(route)}/{gateway}"
-
-
-def _whole_name(host: str, route: Item) -> str:
-    return host if "." in host or host == "*" else f"{host}.{namespace_of(route)}{_CLUSTER}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from ..core.plan import NodeShape
+from ..kinds.names import DAEMON_SET, JOB
 from ..reading.index import Index
 from ..reading.workload import Workload, listed, namespace_of
 from ..weights.cache import CLAIM_MODE, VOLUME
@@ -93,11 +94,11 @@ def _find_claims(index: Index) -> list[_MountedClaim]:
     }
     users: dict[tuple[str, str], list[Workload]] = defaultdict(list)
     for pod in index.workloads:
-        for volume in pod.spec.get("volumes", ()):
-            if name := volume.get("persistentVolumeClaim", {}).get("claimName"):
-                key = (pod.namespace, name)
+        for volume in pod.template.volumes:
+            if volume.claim:
+                key = (pod.namespace, volume.claim)
                 users[key].append(pod)
-                if volume["name"] == VOLUME and (mode := pod.annotations.get(CLAIM_MODE)):
+                if volume.name == VOLUME and (mode := pod.annotations.get(CLAIM_MODE)):
                     modes.setdefault(key, frozenset({mode}))
     return [
         _MountedClaim(key[1], modes[key], tuple(_at_the_same_time(pods))) for key, pods in users.items() if key in modes
@@ -108,7 +109,7 @@ def _at_the_same_time(users: list[Workload]) -> Iterator[Workload]:
     """The users of a claim without the Jobs that are done before the others start, because those come after them."""
     for pod in users:
         others = [other for other in users if other is not pod]
-        if pod.item.kind != "Job" or not others or not all(_waits_for(other, pod) for other in others):
+        if pod.kind != JOB or not others or not all(_waits_for(other, pod) for other in others):
             yield pod
 
 
@@ -117,13 +118,13 @@ def _waits_for(pod: Workload, job: Workload) -> bool:
 
 
 def _at_once(pod: Workload) -> int:
-    if pod.item.kind == "DaemonSet":
+    if pod.kind == DAEMON_SET:
         return 2  # one on every node, however many there are
     return pod.most + _surge(pod)
 
 
 def _wanted_by(pod: Workload) -> str:
-    if pod.item.kind == "DaemonSet":
+    if pod.kind == DAEMON_SET:
         return f"{pod.subject} on every node"
     surge = _surge(pod)
     return f"{pod.most} of {pod.subject}{f' with {surge} more while it is updated' if surge else ''}"
@@ -141,16 +142,10 @@ def _ways_to_share(claim: _MountedClaim) -> Iterator[str]:
 
 def _on_one_node(index: Index, claim: _MountedClaim) -> bool:
     """Whether all pods that mount a claim can only be on the same node."""
-    if all(_required_together(pod.spec) for pod in claim.users):
+    if all(_HOST in pod.template.together for pod in claim.users):
         return True
     fits = {verdict.pod: verdict.fits for verdict in index.scheduler.verdicts if verdict.pod in claim.users}
     if len(fits) < len(set(claim.users)):
         return False
     pools: dict[str, NodeShape] = {node.pool: node for nodes in fits.values() for node in nodes}
     return sum(2 if node.max_nodes is None else node.max_nodes for node in pools.values()) == 1
-
-
-def _required_together(spec: Mapping[str, Any]) -> bool:
-    affinity = spec.get("affinity", {}).get("podAffinity", {})
-    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", ())
-    return any(term.get("topologyKey") == _HOST for term in required)

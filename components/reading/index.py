@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..core.errors import Path
 from ..core.plan import Item, Part, Plan
 from ..core.providers import Folder
+from ..kinds.names import CONTROLLERS, ROUTES, SCALERS
+from ..kinds.route import Route, Subsets, route_of, subsets_of
+from ..kinds.scaler import scale_of
+from ..kinds.selector import Selector, has_labels
+from ..kinds.service import Service, service
+from ..kinds.volume import PersistentVolume, StorageClass, VolumeClaim, claim_of, persistent_volume, storage_class
 from .scheduler import Scheduler
-from .workload import CONTROLLERS, Workload, has_labels, namespace_of, place, workloads
+from .workload import Workload, namespace_of, place, workloads
 
+S = TypeVar("S")
 T = TypeVar("T")
-_NOTHING: Mapping[str, Any] = {}
 _SORTS: Mapping[Folder, str] = {"charts": "chart", "cloud": "cloud"}
 
 
@@ -41,6 +47,30 @@ class Entry(NamedTuple):
     def is_object(self) -> bool:
         """Whether it is a Kubernetes object."""
         return self.item.is_object
+
+
+class Owned(NamedTuple, Generic[S]):
+    """An object with its component and what its manifest says.
+
+    Attributes:
+        part: its component.
+        item: the object.
+        says: what its manifest says, as its family in `kinds` has it.
+    """
+
+    part: Part
+    item: Item
+    says: S
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return self.item.object_name
+
+    @property
+    def namespace(self) -> str:
+        """The namespace it ends up in."""
+        return namespace_of(self.item)
 
 
 class Index:
@@ -80,14 +110,50 @@ class Index:
         )
 
     @cached_property
-    def scheduler(self) -> Scheduler:
+    def scheduler(self) -> Scheduler[Workload]:
         """What the scheduler makes of the pods."""
         return Scheduler(self.workloads, self.plan.nodes, complete=self.plan.nodes_complete)
 
     @cached_property
-    def services(self) -> Mapping[tuple[str, str], tuple[Part, Item]]:
+    def every_service(self) -> tuple[Owned[Service], ...]:
+        """Services in order."""
+        return tuple(Owned(part, item, service(item.properties)) for part, item in self.objects("Service"))
+
+    @cached_property
+    def services(self) -> Mapping[tuple[str, str], Owned[Service]]:
         """Services by namespace and name."""
-        return {(namespace_of(item), item.object_name): (part, item) for part, item in self.objects("Service")}
+        return {(found.namespace, found.name): found for found in self.every_service}
+
+    @cached_property
+    def routes(self) -> tuple[Owned[Route], ...]:
+        """Routes of every kind, kind after kind, in order."""
+        found = ((part, item, namespace_of(item)) for part, item in self.objects(*ROUTES))
+        read = ((part, item, route_of(item.kind, item.properties, namespace)) for part, item, namespace in found)
+        return tuple(Owned(part, item, route) for part, item, route in read if route)
+
+    @cached_property
+    def subsets(self) -> tuple[Owned[Subsets], ...]:
+        """DestinationRules in order."""
+        return tuple(
+            Owned(part, item, subsets_of(item.properties, namespace_of(item)))
+            for part, item in self.objects("DestinationRule")
+        )
+
+    @cached_property
+    def claims(self) -> Mapping[tuple[str, str], VolumeClaim]:
+        """PersistentVolumeClaims by namespace and name."""
+        found = self.objects("PersistentVolumeClaim")
+        return {(namespace_of(item), item.object_name): claim_of(item.properties) for _, item in found}
+
+    @cached_property
+    def volumes(self) -> Mapping[str, PersistentVolume]:
+        """PersistentVolumes by name."""
+        return {item.object_name: persistent_volume(item.properties) for _, item in self.objects("PersistentVolume")}
+
+    @cached_property
+    def storage_classes(self) -> Mapping[str, StorageClass]:
+        """StorageClasses by name."""
+        return {item.object_name: storage_class(item.properties) for _, item in self.objects("StorageClass")}
 
     def in_namespace(self, namespace: str) -> list[Workload]:
         """The workloads of a namespace."""
@@ -101,16 +167,15 @@ class Index:
         fewest = min(pairs, key=len)
         return [pod for pod in fewest if has_labels(pod.labels, labels)]
 
-    def behind(self, service: Item) -> list[Workload]:
+    def behind(self, service: Owned[Service]) -> list[Workload]:
         """The workloads whose pods a Service selects; none for one without a selector."""
-        selector = service.properties.get("spec", _NOTHING).get("selector")
-        return self.selected(namespace_of(service), selector) if selector else []
+        selector = service.says.selector
+        return self.selected(service.namespace, selector) if selector else []
 
-    def by_selector(self, namespace: str, selector: Mapping[str, Any]) -> list[Workload]:
+    def by_selector(self, namespace: str, selector: Selector) -> list[Workload]:
         """The workloads of a namespace that a `LabelSelector` selects."""
-        found = self.selected(namespace, selector.get("matchLabels") or _NOTHING)
-        expressions = selector.get("matchExpressions") or ()
-        return [pod for pod in found if all(_meets(pod.labels, wanted) for wanted in expressions)]
+        found = self.selected(namespace, selector.labels)
+        return [pod for pod in found if selector.selects(pod.labels)] if selector.expressions else found
 
     def position(self, path: Path) -> int:
         """Where in the plan a finding belongs, for sorting: its part's or its pool's place."""
@@ -148,32 +213,11 @@ class Index:
     def _scales(self) -> Mapping[tuple[str, str, str], tuple[int, int]]:
         """Fewest and most replicas by namespace, kind and name of what is scaled."""
         found: dict[tuple[str, str, str], tuple[int, int]] = {}
-        for _, item in self.objects("HorizontalPodAutoscaler"):
-            spec = item.properties["spec"]
-            target = spec["scaleTargetRef"]
-            bounds = (spec.get("minReplicas", 1), spec["maxReplicas"])
-            found[namespace_of(item), target["kind"], target["name"]] = bounds
-        for _, item in self.objects("ScaledObject"):
-            spec = item.properties["spec"]
-            target = spec["scaleTargetRef"]
-            # KEDA's own defaults (kedacore/keda@v2.21.0 apis/keda/v1alpha1/scaledobject_types.go).
-            bounds = (spec.get("minReplicaCount", 0), spec.get("maxReplicaCount", 100))
-            found[namespace_of(item), target.get("kind", "Deployment"), target["name"]] = bounds
+        for _, item in self.objects(*SCALERS):
+            if scale := scale_of(item.kind, item.properties):
+                found[namespace_of(item), scale.kind, scale.name] = (scale.fewest, scale.most)
         return found
 
 
 def _entry(part: Part, item: Item) -> Entry:
     return Entry(part, item, item.folder, item.kind, item.namespace, item.object_name)
-
-
-def _meets(labels: Mapping[str, str], wanted: Mapping[str, Any]) -> bool:
-    value, values = labels.get(wanted["key"]), wanted.get("values") or ()
-    match wanted["operator"]:
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case _:
-            return value is None

@@ -6,17 +6,20 @@ are whole thousandths (millicores, thousandths of a byte), so that sums are exac
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, floor
-from typing import Any, Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from ..core.plan import GPU, NodeShape, Taint
-from ..core.quantity import GIB, number
+from ..core.quantity import GIB
 from ..gpu.node_pool import ACCELERATOR_LABEL, COMPUTE_CLASS_LABEL, NODE_POOL_LABEL
-from .workload import Workload
+from ..kinds.names import DAEMON_SET
+from ..kinds.pod import NodeTerm, PodTemplate, Toleration
+from ..kinds.selector import Requirement
 
 ZONE = "topology.kubernetes.io/zone"
 _POOL_KEYS = frozenset({NODE_POOL_LABEL, ACCELERATOR_LABEL, COMPUTE_CLASS_LABEL})
@@ -32,6 +35,7 @@ _RESOURCES = (GPU, "cpu", "memory", "ephemeral-storage")
 _UNITS = {"memory": "GiB memory", "ephemeral-storage": "GiB ephemeral-storage"}
 _DENSEST = 16
 """Pods a node from which on rounding no longer matters to how many nodes are needed."""
+_WHOLE = re.compile(r"-?[0-9]+")
 
 Resources = Mapping[str, int]
 Filter = Literal["label", "taint", "resource"]
@@ -45,8 +49,23 @@ class Misfit(NamedTuple):
     reason: str
 
 
+class Schedulable(Protocol):
+    """What the scheduler places: pods of one template, whoever has them."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of object that makes them."""
+
+    @property
+    def template(self) -> PodTemplate:
+        """What a pod of theirs is."""
+
+
+P = TypeVar("P", bound=Schedulable)
+
+
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Generic[P]):
     """What the scheduler makes of one workload's pod.
 
     Attributes:
@@ -56,7 +75,7 @@ class Verdict:
         misfits: for every other pool, why it cannot.
     """
 
-    pod: Workload
+    pod: P
     asked: Resources
     fits: tuple[NodeShape, ...]
     misfits: Mapping[str, tuple[Misfit, ...]]
@@ -69,32 +88,32 @@ class Need(NamedTuple):
     resource: str
 
 
-class Scheduler:
+class Scheduler(Generic[P]):
     """The pools of a plan, each with the room its DaemonSets leave, and the verdict on every pod bound to them."""
 
-    def __init__(self, workloads: Sequence[Workload], nodes: Sequence[NodeShape], *, complete: bool = False) -> None:
+    def __init__(self, workloads: Sequence[P], nodes: Sequence[NodeShape], *, complete: bool = False) -> None:
         self._workloads = workloads
         self._complete = complete
         self.nodes = nodes
-        self._selections: dict[str, tuple[tuple[NodeShape, tuple[Misfit, ...]], ...]] = {}
-        daemons = [pod for pod in workloads if pod.item.kind == "DaemonSet"]
+        self._selections: dict[tuple[object, ...], tuple[tuple[NodeShape, tuple[Misfit, ...]], ...]] = {}
+        daemons = [pod for pod in workloads if pod.kind == DAEMON_SET]
         self.room: dict[str, dict[str, int]] = {}
         for node in self.nodes:
             room = {name: _thousandths(amount) for name, amount in node.allocatable.items()}
             for daemon in daemons:
                 if not selection_misfits(daemon, node) and not taint_misfits(daemon, node):
-                    for name, amount in requests(daemon.spec).items():
+                    for name, amount in daemon.template.asked.items():
                         room[name] = max(0, room.get(name, 0) - amount)
             self.room[node.pool] = room
 
     @cached_property
-    def verdicts(self) -> tuple[Verdict, ...]:
+    def verdicts(self) -> tuple[Verdict[P], ...]:
         """On every workload that can only run on pools of the plan, DaemonSets left out."""
-        pods = (pod for pod in self._workloads if pod.item.kind != "DaemonSet")
+        pods = (pod for pod in self._workloads if pod.kind != DAEMON_SET)
         return tuple(self._judge(pod) for pod in pods if self._is_bound(pod))
 
-    def _judge(self, pod: Workload) -> Verdict:
-        asked = requests(pod.spec)
+    def _judge(self, pod: P) -> Verdict[P]:
+        asked = pod.template.asked
         # Labels decide first, as in Kubernetes: what else is wrong with a pool nobody selects does not matter.
         found = {
             node.pool: unselected or (*taint_misfits(pod, node), *shortages(asked, self.room[node.pool]))
@@ -107,49 +126,22 @@ class Scheduler:
             {pool: reasons for pool, reasons in found.items() if reasons},
         )
 
-    def _is_bound(self, pod: Workload) -> bool:
+    def _is_bound(self, pod: Schedulable) -> bool:
         if not self.nodes:
             return self._complete
-        keys = selection_keys(pod.spec)
+        keys = selection_keys(pod.template)
         if COMPUTE_CLASS_LABEL in keys and not any(COMPUTE_CLASS_LABEL in node.labels for node in self.nodes):
             return False  # the class creates its own pools
-        if self._complete or GPU in requests(pod.spec):
+        if self._complete or GPU in pod.template.asked:
             return True
         return bool(keys & _POOL_KEYS) and any(not unselected for _, unselected in self.selection(pod))
 
-    def selection(self, pod: Workload) -> tuple[tuple[NodeShape, tuple[Misfit, ...]], ...]:
+    def selection(self, pod: Schedulable) -> tuple[tuple[NodeShape, tuple[Misfit, ...]], ...]:
         """Every pool with why the pod's labels do not select it; worked out once for pods that select alike."""
-        wish = repr((pod.spec.get("nodeSelector"), _required_terms(pod.spec)))
+        wish = (*pod.template.node_selector.items(), pod.template.node_terms)
         if wish not in self._selections:
             self._selections[wish] = tuple((node, selection_misfits(pod, node)) for node in self.nodes)
         return self._selections[wish]
-
-
-def requests(spec: Mapping[str, Any]) -> dict[str, int]:
-    """What one pod asks of a node: the sum of its containers, or its largest init container where that is more.
-
-    A missing request is its limit, as the API server fills in; init containers that restart always are sidecars and
-    count with the containers (kubernetes.io/docs/concepts/workloads/pods/sidecar-containers).
-    """
-    total: dict[str, int] = {}
-    for container in spec.get("containers", ()):
-        _add(total, _asked(container))
-    if inits := spec.get("initContainers"):
-        sidecars: dict[str, int] = {}
-        peaks: list[dict[str, int]] = []
-        for container in inits:
-            asked = _asked(container)
-            if container.get("restartPolicy") == "Always":
-                _add(sidecars, asked)
-            else:
-                peaks.append(_add(dict(sidecars), asked))
-        _add(total, sidecars)
-        for peak in peaks:
-            for name, amount in peak.items():
-                total[name] = max(total.get(name, 0), amount)
-    if overhead := spec.get("overhead"):
-        _add(total, {name: _thousandths(number(amount)) for name, amount in overhead.items()})
-    return total
 
 
 def shortages(asked: Resources, room: Resources) -> tuple[Misfit, ...]:
@@ -166,9 +158,9 @@ def shortages(asked: Resources, room: Resources) -> tuple[Misfit, ...]:
     )
 
 
-def taint_misfits(pod: Workload, node: NodeShape) -> tuple[Misfit, ...]:
+def taint_misfits(pod: Schedulable, node: NodeShape) -> tuple[Misfit, ...]:
     """The taints of a node that keep the pod away."""
-    tolerations = pod.spec.get("tolerations", ())
+    tolerations = pod.template.tolerations
     return tuple(
         Misfit("taint", taint.key, f"taint {taint.key}={taint.value}:{taint.effect} is not tolerated")
         for taint in node.taints
@@ -176,54 +168,46 @@ def taint_misfits(pod: Workload, node: NodeShape) -> tuple[Misfit, ...]:
     )
 
 
-def selection_misfits(pod: Workload, node: NodeShape) -> tuple[Misfit, ...]:
+def selection_misfits(pod: Schedulable, node: NodeShape) -> tuple[Misfit, ...]:
     """Why the pod's nodeSelector and required node affinity do not select a node; empty when they do.
 
     A pool's node is in one of its zones: what is asked of the zone must hold of one of them all together.
     """
     misfits = _selection_misfits(pod, node)
-    if misfits or len(node.zones) <= 1 or ZONE not in selection_keys(pod.spec):
+    if misfits or len(node.zones) <= 1 or ZONE not in selection_keys(pod.template):
         return misfits
     if any(not _selection_misfits(pod, replace(node, zones=(zone,))) for zone in node.zones):
         return ()
     return (Misfit("label", ZONE, f"none of its zones {', '.join(node.zones)} is all that the pod asks for"),)
 
 
-def _selection_misfits(pod: Workload, node: NodeShape) -> tuple[Misfit, ...]:
-    for key, wanted in pod.spec.get("nodeSelector", {}).items():
-        if not _selects(node, key, "In", [wanted]):
+def _selection_misfits(pod: Schedulable, node: NodeShape) -> tuple[Misfit, ...]:
+    for key, wanted in pod.template.node_selector.items():
+        if not _selects(node, Requirement(key, "In", (wanted,))):
             return (Misfit("label", key, _label_reason(node, key, f"not {wanted}")),)
-    terms = _required_terms(pod.spec)
+    terms = pod.template.node_terms
     if not terms or any(_term_selects(node, term) for term in terms):
         return ()
-    expressions = [expression for term in terms for expression in term.get("matchExpressions", ())]
-    for expression in expressions:
-        key, operator, values = expression["key"], expression["operator"], expression.get("values", ())
-        if not _selects(node, key, operator, values):
-            wanted = f"none of {', '.join(values)}" if operator == "In" else "not what its node affinity requires"
-            return (Misfit("label", key, _label_reason(node, key, wanted)),)
+    for asked in (asked for term in terms for asked in term.requirements):
+        if not _selects(node, asked):
+            values = ", ".join(asked.values)
+            wanted = f"none of {values}" if asked.operator == "In" else "not what its node affinity requires"
+            return (Misfit("label", asked.key, _label_reason(node, asked.key, wanted)),)
     return (Misfit("label", "", "its node affinity selects nothing"),)
 
 
-def selection_keys(spec: Mapping[str, Any]) -> set[str]:
+def selection_keys(template: PodTemplate) -> set[str]:
     """The labels by which a pod asks for nodes, wherever it asks."""
-    terms = _required_terms(spec)
-    expressions = (expression for term in terms for expression in term.get("matchExpressions", ()))
-    return {*spec.get("nodeSelector", {}), *(expression["key"] for expression in expressions)}
+    return {*template.node_selector, *(asked.key for term in template.node_terms for asked in term.requirements)}
 
 
-def selected_values(spec: Mapping[str, Any], key: str) -> set[str]:
+def selected_values(template: PodTemplate, key: str) -> set[str]:
     """The values of a label that a pod accepts; empty when it accepts any."""
-    if value := spec.get("nodeSelector", {}).get(key):
+    if value := template.node_selector.get(key):
         return {value}
     terms = [
-        {
-            value
-            for expression in term.get("matchExpressions", ())
-            if expression["key"] == key and expression["operator"] == "In"
-            for value in expression["values"]
-        }
-        for term in _required_terms(spec)
+        {value for asked in term.requirements if asked.key == key and asked.operator == "In" for value in asked.values}
+        for term in template.node_terms
     ]
     return set().union(*terms) if all(terms) else set()
 
@@ -279,46 +263,25 @@ def _bare(resource: str, amount: int, rounded: Callable[[float], int] = floor) -
     return f"{rounded(round(value * 100, 6)) / 100:.2f}".rstrip("0").rstrip(".")
 
 
-def _asked(container: Mapping[str, Any]) -> dict[str, int]:
-    resources = container.get("resources", {})
-    asked = {**resources.get("limits", {}), **resources.get("requests", {})}
-    return {name: _thousandths(number(amount)) for name, amount in asked.items()}
-
-
-def _add(total: dict[str, int], more: Resources) -> dict[str, int]:
-    for name, amount in more.items():
-        total[name] = total.get(name, 0) + amount
-    return total
-
-
 def _thousandths(amount: float) -> int:
     return round(amount * 1000)
 
 
-def _tolerates(toleration: Mapping[str, Any], taint: Taint) -> bool:
-    if toleration.get("effect", taint.effect) != taint.effect:
+def _tolerates(toleration: Toleration, taint: Taint) -> bool:
+    if toleration.effect not in (None, taint.effect):
         return False
-    if toleration.get("operator", "Equal") == "Exists":
-        return bool(toleration.get("key", taint.key) == taint.key)
-    return bool(toleration.get("key") == taint.key and toleration.get("value", "") == taint.value)
+    if toleration.operator == "Exists":
+        return toleration.key in (None, taint.key)
+    return toleration.key == taint.key and toleration.value == taint.value
 
 
-def _required_terms(spec: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    affinity = spec.get("affinity", {}).get("nodeAffinity", {})
-    required: Mapping[str, Any] = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", {})
-    terms: Sequence[Mapping[str, Any]] = required.get("nodeSelectorTerms", ())
-    return terms
-
-
-def _term_selects(node: NodeShape, term: Mapping[str, Any]) -> bool:
+def _term_selects(node: NodeShape, term: NodeTerm) -> bool:
     # A term without requirements selects nothing (Kubernetes API, NodeSelectorTerm).
-    return bool(term) and all(
-        _selects(node, expression["key"], expression["operator"], expression.get("values", ()))
-        for expression in term.get("matchExpressions", ())
-    )
+    return not term.is_empty and all(_selects(node, asked) for asked in term.requirements)
 
 
-def _selects(node: NodeShape, key: str, operator: str, values: Collection[str]) -> bool:
+def _selects(node: NodeShape, asked: Requirement) -> bool:
+    key, values = asked.key, asked.values
     if key in _UNTOLD:
         return True
     if key == ZONE:
@@ -327,7 +290,7 @@ def _selects(node: NodeShape, key: str, operator: str, values: Collection[str]) 
             return True
     else:
         given = (node.labels[key],) if key in node.labels else ()
-    match operator:
+    match asked.operator:
         case "In":
             return any(value in values for value in given)
         case "NotIn":
@@ -336,10 +299,13 @@ def _selects(node: NodeShape, key: str, operator: str, values: Collection[str]) 
             return bool(given)
         case "DoesNotExist":
             return not given
-        case _:
-            bound = int(next(iter(values)))
+        case "Gt" | "Lt" if len(values) == 1 and _WHOLE.fullmatch(values[0]):
             numbers = [int(value) for value in given if value.isdigit()]
-            return any(value > bound if operator == "Gt" else value < bound for value in numbers)
+            return any(
+                value > int(values[0]) if asked.operator == "Gt" else value < int(values[0]) for value in numbers
+            )
+        case _:
+            return False  # the API server takes nothing else
 
 
 def _label_reason(node: NodeShape, key: str, wanted: str) -> str:

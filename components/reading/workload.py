@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import Path
 from ..core.facts import TrackFacts
-from ..core.manifest import pod_templates
 from ..core.plan import Item, Part
+from ..kinds.names import DAEMON_SET, SERVERS
+from ..kinds.pod import ContainerSpec, PodTemplate
+from ..kinds.workload import WORKER, Controller, controller
 from ..serving.model_server import SERVER_KINDS
 from ..serving.pod import STOP_SECONDS
 from ..weights.gcs_fuse import sidecar_requests
 
 MODEL = "inference/model"
 """Annotation of the pods that serve a model."""
-_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,28 +27,50 @@ class Workload:
     Attributes:
         part: the component it belongs to.
         item: the Deployment, StatefulSet, LeaderWorkerSet, DaemonSet, Job or CronJob.
-        labels: of the pod.
-        annotations: of the pod.
-        spec: of the pod.
-        containers: the pod's containers.
-        inits: its init containers, sidecars among them.
+        controller: what that says.
+        template: what its pods' template says, with what the sidecars that GKE adds ask for.
         least: pods there always are; 0 for what runs now and then, and for a DaemonSet.
         most: pods there can be.
         role: `leader` or `worker` of a LeaderWorkerSet's groups, which are two workloads; empty otherwise.
-        span: pods that serve one replica together.
     """
 
     part: Part
     item: Item
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
-    spec: Mapping[str, Any]
-    containers: tuple[Mapping[str, Any], ...]
-    inits: tuple[Mapping[str, Any], ...]
+    controller: Controller
+    template: PodTemplate
     least: int
     most: int
     role: str = ""
-    span: int = 1
+
+    @property
+    def kind(self) -> str:
+        """The controller's kind."""
+        return self.item.kind
+
+    @property
+    def labels(self) -> Mapping[str, Any]:
+        """The labels of the pod."""
+        return self.template.labels
+
+    @property
+    def annotations(self) -> Mapping[str, Any]:
+        """The annotations of the pod."""
+        return self.template.annotations
+
+    @property
+    def containers(self) -> tuple[ContainerSpec, ...]:
+        """The pod's containers."""
+        return self.template.containers
+
+    @property
+    def every_container(self) -> tuple[ContainerSpec, ...]:
+        """Init containers and containers."""
+        return self.template.every_container
+
+    @property
+    def span(self) -> int:
+        """Pods that serve one replica together."""
+        return self.controller.span
 
     @property
     def namespace(self) -> str:
@@ -73,23 +95,17 @@ class Workload:
     @property
     def sleep_seconds(self) -> int:
         """How long its slowest preStop hook sleeps before SIGTERM."""
-        hooks = (container.get("lifecycle", _NOTHING).get("preStop", _NOTHING) for container in self.containers)
-        return max((_sleep(hook) for hook in hooks), default=0)
+        return self.template.sleep_seconds
 
     @property
     def grace_seconds(self) -> int:
-        """From the pod's deletion to SIGKILL; Kubernetes gives 30 s when nothing is said."""
-        return int(self.spec.get("terminationGracePeriodSeconds", 30))
+        """From the pod's deletion to SIGKILL."""
+        return self.template.grace_seconds
 
     @property
     def drain_seconds(self) -> int:
         """How long open requests may last after SIGTERM."""
         return max(0, self.grace_seconds - self.sleep_seconds - STOP_SECONDS)
-
-    @property
-    def every_container(self) -> tuple[Mapping[str, Any], ...]:
-        """Init containers and containers."""
-        return (*self.inits, *self.containers)
 
     def at(self, *field: str | int) -> Path:
         """Where a field of its configuration stands; the component itself when it is no model server."""
@@ -98,11 +114,7 @@ class Workload:
     @property
     def runs(self) -> bool:
         """Whether it ever has a pod: one with `replicas: 0` has none."""
-        return self.most > 0 or self.item.kind == "DaemonSet"
-
-
-CONTROLLERS = frozenset({"Deployment", "StatefulSet", "LeaderWorkerSet", "DaemonSet", "Job", "CronJob"})
-"""The kinds that make pods."""
+        return self.most > 0 or self.item.kind == DAEMON_SET
 
 
 def workloads(part: Part, item: Item, scale: tuple[int, int] | None) -> Iterator[Workload]:
@@ -113,44 +125,19 @@ def workloads(part: Part, item: Item, scale: tuple[int, int] | None) -> Iterator
         item: the object.
         scale: the fewest and most replicas its autoscaler sets; `None` when nothing scales it.
     """
-    if item.kind not in CONTROLLERS:
+    says = controller(item.kind, item.properties)
+    if says is None:
         return
-    spec = item.properties.get("spec", _NOTHING)
-    least, most = _bounds(item.kind, spec, scale)
-    span = spec.get("leaderWorkerTemplate", _NOTHING).get("size", 1)
-    for role, template in pod_templates(item.kind, spec):
-        metadata = template.get("metadata", _NOTHING)
-        annotations = metadata.get("annotations") or _NOTHING
-        pods = span - 1 if role == "worker" else 1
-        yield Workload(
-            part=part,
-            item=item,
-            labels=metadata.get("labels") or _NOTHING,
-            annotations=annotations,
-            spec=_with_injected(template["spec"], annotations),
-            containers=tuple(template["spec"].get("containers", ())),
-            inits=tuple(template["spec"].get("initContainers", ())),
-            least=least * pods,
-            most=most * pods,
-            role=role,
-            span=span,
-        )
+    least, most = scale if scale and item.kind in SERVERS else (says.least, says.most)
+    for role, template in says.templates:
+        pods = says.span - 1 if role == WORKER else 1
+        yield Workload(part, item, says, with_injected(template), least * pods, most * pods, role)
 
 
-def _with_injected(spec: Mapping[str, Any], annotations: Mapping[str, str]) -> Mapping[str, Any]:
-    """The pod's spec with what the sidecars that GKE adds ask for, which counts against the node's as overhead does."""
-    asked = sidecar_requests(annotations)
-    return {**spec, "overhead": {**asked, **spec.get("overhead", _NOTHING)}} if asked else spec
-
-
-def _bounds(kind: str, spec: Mapping[str, Any], scale: tuple[int, int] | None) -> tuple[int, int]:
-    if kind == "CronJob":
-        return 0, 1
-    if kind == "DaemonSet":
-        return 0, 0
-    if kind == "Job":
-        return spec.get("parallelism", 1), spec.get("parallelism", 1)
-    return scale or (spec.get("replicas", 1), spec.get("replicas", 1))
+def with_injected(template: PodTemplate) -> PodTemplate:
+    """The template with what the sidecars that GKE adds ask for, which counts against the node's as overhead does."""
+    asked = sidecar_requests(template.annotations)
+    return template.with_overhead(asked) if asked else template
 
 
 def flags(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -161,13 +148,6 @@ def flags(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield flag, value if is_joined else following
 
 
-def _sleep(hook: Mapping[str, Any]) -> int:
-    if "sleep" in hook:
-        return int(hook["sleep"].get("seconds", 0))
-    found = re.search(r"\bsleep\s+(\d+)", " ".join(hook.get("exec", _NOTHING).get("command", ())))
-    return int(found[1]) if found else 0
-
-
 def place(part: Part, *field: str | int) -> Path:
     """Where a field of a part stands: below its path, or below its kind and name where it has none."""
     return (*(part.path or (part.kind, part.name)), *field)
@@ -176,11 +156,6 @@ def place(part: Part, *field: str | int) -> Path:
 def namespace_of(item: Item) -> str:
     """The namespace an object ends up in: `default` where it names none."""
     return item.namespace or "default"
-
-
-def has_labels(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    """Whether all of `wanted` are among `labels`."""
-    return all(labels.get(key) == value for key, value in wanted.items())
 
 
 def pairs(labels: Mapping[str, Any]) -> str:

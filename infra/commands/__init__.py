@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from ..plan.environments import UsageError
+from components.core.errors import InferenceError
+
 from ..stack.stackfile import StackError
 from ..terminal.terminal import BAD_INPUT, PROVED, ClosedPipeError, complain, printable, say
 from . import catalog, check, cost, diff, files, serving
@@ -21,7 +22,7 @@ __all__ = ["ClosedPipeError", "app", "run"]
 app = typer.Typer(
     name="infra",
     help="Plan, prove, price, compare and render the environments in stacks/, without Pulumi and without a cluster.",
-    epilog="Exit codes: 0 all is well, 1 a proof does not hold, 2 bad input or usage.",
+    epilog="Exit codes: 0 all is well, 1 a proof does not hold, 2 bad input or usage, 70 a bug of ours.",
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,7 +33,11 @@ for _group in (check, files, diff, cost, catalog, serving):
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; returns its exit code."""
+    """Run one command; returns its exit code.
+
+    What a person has to put right is told, and exits 2. Whatever else is raised is a bug of ours, and goes on to
+    `infra.cli`, which exits 70.
+    """
     command = typer.main.get_command(app)
     try:
         return int(command.main(list(arguments), prog_name="infra", standalone_mode=False) or 0)
@@ -41,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
     except StackError as error:
         for line in error.lines():
             complain(printable(line))
-    except (UsageError, ValueError) as error:
+    except InferenceError as error:
         for line in str(error).splitlines():
             complain(f"infra: {printable(line)}")
     except typer.Abort:

@@ -15,6 +15,7 @@ from components.proofs.finding import FindingEntry
 
 from ..diff.report import EnvironmentDiff, Report
 from ..diff.telling.redact import redacted
+from ..plan.environments import UsageError
 from ..terminal.words import joined
 from . import money, words
 from .escape import GITHUB, Dialect, code, fenced, html
@@ -96,10 +97,10 @@ def marker(key: str = "") -> str:
         key: tells apart several comments on one pull request.
 
     Raises:
-        ValueError: when the key could end the line.
+        UsageError: when the key could end the line.
     """
     if not _KEY.fullmatch(key) or "--" in key:
-        raise ValueError(f"the key of a comment is letters, digits and . , / @ = + - without --, not {key[:60]!r}")
+        raise UsageError(f"the key of a comment is letters, digits and . , / @ = + - without --, not {key[:60]!r}")
     return f"<!-- {MARKER}{' ' if key else ''}{key} -->"
 
 
@@ -125,10 +126,10 @@ def write(
         dialect: whose Markdown.
 
     Raises:
-        ValueError: when `source_url` is no plain address, or `key` could end the hidden line.
+        UsageError: when `source_url` is no plain address, or `key` could end the hidden line.
     """
     if source_url and not _URL.fullmatch(source_url):
-        raise ValueError(f"source_url must be an https address without a query, not {source_url[:60]!r}")
+        raise UsageError(f"source_url must be an https address without a query, not {source_url[:60]!r}")
     first = marker(key)
     report = redacted(report)
     site = CommentSite(dialect, whole_report, source_url)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from components.catalog.replacements import ReplacementRule, rule_of
 from components.core.providers import in_cluster
 from components.core.quantity import exact
+from components.kinds.names import LASTING, SERVERS
 
 from .compare import PROTECT, Difference
 from .report import ABSENT, EFFECTS, Effect
@@ -19,11 +20,9 @@ _CHECKSUM = "checksum"
 """The word that annotations with the checksum of a file have
 (helm.sh/docs/howto/charts_tips_and_tricks)."""
 _FELT = frozenset({
-    "Deployment", "StatefulSet", "LeaderWorkerSet", "DaemonSet", "Service", "NodePool", "Cluster", "Namespace",
-    "PersistentVolumeClaim", "PersistentVolume", "Release",
+    *LASTING, "Service", "NodePool", "Cluster", "Namespace", "PersistentVolumeClaim", "PersistentVolume", "Release",
 })  # fmt: skip
 """Kinds whose new name is felt: by clients, by pods that are made anew, or by data that stays behind."""
-_WORKLOADS = frozenset({"Deployment", "StatefulSet", "LeaderWorkerSet"})
 _PROTECTION = ReplacementRule("*", PROTECT, "in-place", "harmless", "", "pulumi.com/docs/iac/concepts/options/protect")
 
 
@@ -69,7 +68,7 @@ def deleted(resource: Resource, *, component_stays: bool, has_successor: bool = 
         component_stays: whether the component that had it is still there.
         has_successor: whether the component now has another of its kind, which takes its place.
     """
-    if resource.kind in _WORKLOADS and has_successor:
+    if resource.kind in SERVERS and has_successor:
         return Ruling("delete", "replaced", "its pods are made anew under another name", "")
     if resource.kind == "Job" and component_stays:
         return Ruling("delete", "harmless", "a Job that has run; the new one runs beside it", "")
@@ -136,7 +135,7 @@ def _by_value(before: Resource, after: Resource, one: Difference, rule: Replacem
             return Ruling("update", "replaced", "the nodes in a zone that goes are deleted", rule.source)
         case "NodePool", "nodeConfig.taints" if _is_no_execute(one.after):
             return Ruling("update", "replaced", "the new taint makes pods leave that do not tolerate it", rule.source)
-        case "Deployment" | "StatefulSet" | "LeaderWorkerSet", "spec.replicas" if one.after == 0:
+        case kind, "spec.replicas" if kind in SERVERS and one.after == 0:
             return Ruling("update", "removed", "no pod is left", rule.source)
     return None
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from components.cost.figures import CostChange
+from components.kinds.workload import controller
 from components.proofs.finding import FindingEntry
 
 from .classify import classify, created, deleted, follows_file, renamed
-from .compare import differences, inside, protection
+from .compare import differences, protection
 from .findings import compare_findings
 from .pair import Pair, component_of
 from .renames import renames
@@ -20,11 +21,10 @@ from .snapshots.identity import resource_label
 from .snapshots.snapshot import Resource, Snapshot
 from .telling.headlines import headlines
 from .telling.impact import Impact
-from .telling.pods import pod_template
 from .telling.redact import Cleaner, told_without
 
-_FILES = {"configMap": ("ConfigMap", "name"), "secret": ("Secret", "secretName")}
-"""Volumes that hold files of another object: its kind, and the field with its name."""
+_FILES = ("ConfigMap", "Secret")
+"""Kinds whose files pods have as volumes."""
 
 
 def diff(
@@ -146,7 +146,7 @@ def _with_consequences(pairs: list[Pair]) -> list[Pair]:
     files = {
         (one.resource.kind, one.resource.namespace, one.resource.name): one.resource
         for one in pairs
-        if one.resource.kind in ("ConfigMap", "Secret") and one.differences
+        if one.resource.kind in _FILES and one.differences
     }
     if not files:
         return pairs
@@ -171,10 +171,11 @@ def _with_consequences(pairs: list[Pair]) -> list[Pair]:
 
 
 def _files_of(resource: Resource) -> Iterator[tuple[str, str, str]]:
-    for volume in inside(pod_template(resource), "spec").get("volumes", ()):
-        for source, (kind, field) in _FILES.items():
-            if name := inside(volume, source).get(field):
-                yield kind, resource.namespace, str(name)
+    says = controller(resource.kind, resource.properties)
+    for volume in says.template.volumes if says and says.template else ():
+        if volume.files:
+            kind, name = volume.files
+            yield kind, resource.namespace, name
 
 
 def _change(pair: Pair, impact: Impact, cleaner: Cleaner) -> Change:

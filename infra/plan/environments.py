@@ -1,6 +1,6 @@
 """Finding and loading environments for the tools: by name from stacks/, or by file.
 
-UsageError (ValueError)   a command that cannot be meant, such as an environment that does not exist
+UsageError (InferenceError)   a command that cannot be meant, such as an environment that does not exist
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from components.core.errors import ConfigError, did_you_mean
+from components.core.errors import ConfigError, InferenceError, did_you_mean
 from components.core.plan import Plan
 
 from ..stack.project import Project
@@ -24,7 +24,7 @@ _DEEPEST = 100
 """Folders to look upward; a working folder that was deleted has no end."""
 
 
-class UsageError(ValueError):
+class UsageError(InferenceError):
     """A command that cannot be meant as it was given; the text says what can."""
 
 

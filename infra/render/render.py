@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+from components.core.errors import InferenceError
 from components.core.plan import Item, ItemOutput, Late, Part, Plan, SecretRef
 from components.core.providers import FOLDERS
 
@@ -56,7 +57,7 @@ _Placed: TypeAlias = tuple[str, Part, Item]
 """An item with the path of its file."""
 
 
-class RenderError(ValueError):
+class RenderError(InferenceError):
     """The tree cannot be written, and what to do about it. What stood in the folder before is still there."""
 
 

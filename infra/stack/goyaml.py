@@ -15,6 +15,8 @@ import decimal
 import math
 import re
 
+from components.core.errors import InferenceError
+
 Scalar = str | int | float | bool | None
 
 MAX_WHOLE = 2**53
@@ -49,7 +51,7 @@ _SHORT = 15
 """Digits that are always below 2^53."""
 
 
-class ScalarError(ValueError):
+class ScalarError(InferenceError):
     """A plain scalar that Pulumi would change or cannot carry; the message says why and how to write it."""
 
 

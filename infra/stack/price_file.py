@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from components.catalog.prices import KINDS, UNITS, WAYS
 from components.core.config import Config, Number, patterned
-from components.core.errors import ConfigError, MisfitError, did_you_mean, shown
+from components.core.errors import ConfigError, InferenceError, MisfitError, did_you_mean, shown
 from components.core.price import Kind, PriceRow
 
 COLUMNS = tuple(field.name for field in fields(PriceRow))
@@ -119,7 +119,7 @@ class PriceEntry(Config):
         return unit
 
 
-class PriceFileError(ValueError):
+class PriceFileError(InferenceError):
     """What is wrong with a price table, each with its line."""
 
 

@@ -1,6 +1,6 @@
 """A stack's configuration, read from its file exactly as Pulumi would, without Pulumi.
 
-StackError (ValueError)   a stack or project file that cannot be used: every problem, with its line
+StackError (InferenceError)   a stack or project file that cannot be used: every problem, with its line
 
 Pulumi's rules (PyYAML's differ): goyaml.py has the scalars, yamltree.py the mappings, project.py Pulumi.yaml.
 Follows pulumi/pulumi@1b594989 sdk/go/common/workspace/loaders.go (LoadProjectStackBytes) and

@@ -1,6 +1,6 @@
 """A YAML file's text, where its paths stand, and what is wrong with it.
 
-StackError (ValueError)    a file that cannot be used; `problems` holds all of them, `lines()` prints them
+StackError (InferenceError)    a file that cannot be used; `problems` holds all of them, `lines()` prints them
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner, ScannerError
 
-from components.core.errors import Path, Problem, dotted
+from components.core.errors import InferenceError, Path, Problem, dotted
 from components.core.secrets import may_hold_secret
 
 CParser: Any = getattr(yaml, "CLoader", None)
@@ -32,7 +32,7 @@ _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _GIST = 60
 
 
-class StackError(ValueError):
+class StackError(InferenceError):
     """A file that cannot be used.
 
     Args:

@@ -97,8 +97,8 @@ def maker(pod: Workload) -> dict[str, Any]:
 def _existing_claims(plan: Plan, namespace: str) -> Iterator[dict[str, Any]]:
     made = {item.object_name for _, item in plan.objects("PersistentVolumeClaim") if item.namespace == namespace}
     for pod in Index(plan).in_namespace(namespace):
-        for volume in pod.spec.get("volumes", ()):
-            name = volume.get("persistentVolumeClaim", {}).get("claimName")
+        for volume in pod.template.volumes:
+            name = volume.claim
             if name and name not in made:
                 yield {
                     "apiVersion": "v1",

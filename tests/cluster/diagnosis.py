@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from components.core.plan import NodeShape
-from components.reading.scheduler import Scheduler, requests, selection_misfits, shortages, taint_misfits
+from components.reading.scheduler import Scheduler, selection_misfits, shortages, taint_misfits
 from components.reading.workload import Workload
 
 _COUNTED = re.compile(r"(\d+) (?:(Insufficient \S+?)|node\(s\) (had untolerated|didn't match))(?=[,.]? )")
 
 
-def expected(pod: Workload, nodes: Iterable[tuple[NodeShape, int]], scheduler: Scheduler) -> Counter[str]:
+def expected(pod: Workload, nodes: Iterable[tuple[NodeShape, int]], scheduler: Scheduler[Workload]) -> Counter[str]:
     """Why the nodes of each pool cannot hold a pod, with how many nodes say so.
 
     kube-scheduler asks a node's taints first, then the pod's selection, then resources, and stops at the first that
@@ -27,7 +27,7 @@ def expected(pod: Workload, nodes: Iterable[tuple[NodeShape, int]], scheduler: S
         elif selection_misfits(pod, node):
             reasons["selection"] += count
         else:
-            for short in shortages(requests(pod.spec), scheduler.room[node.pool]):
+            for short in shortages(pod.template.asked, scheduler.room[node.pool]):
                 reasons[f"insufficient {short.key}"] += count
     return reasons
 
@@ -41,6 +41,6 @@ def told(message: str) -> Counter[str]:
     return reasons
 
 
-def fits(pod: Workload, nodes: Sequence[NodeShape], scheduler: Scheduler) -> set[str]:
+def fits(pod: Workload, nodes: Sequence[NodeShape], scheduler: Scheduler[Workload]) -> set[str]:
     """The pools that can hold a pod, by the proof."""
     return {node.pool for node in nodes if not expected(pod, [(node, 1)], scheduler)}

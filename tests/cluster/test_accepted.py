@@ -104,9 +104,8 @@ def test_only_the_exporter_is_privileged_and_only_what_runs_as_root_is_not_restr
 
 def _runs_as_root(pod: Workload) -> bool:
     """TGI's image cannot run as anybody else; vLLM's, TEI's and our own can."""
-    shared = pod.spec.get("securityContext", {})
-    contexts = [container.get("securityContext", {}) for container in pod.every_container]
-    return any(context.get("runAsUser", shared.get("runAsUser")) == 0 for context in contexts)
+    shared = pod.template.security
+    return any(container.security.within(shared).user == 0 for container in pod.every_container)
 
 
 def _config(**changes: Any) -> dict[str, Any]:

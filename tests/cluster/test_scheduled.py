@@ -110,7 +110,7 @@ def _compare(api: Api, left: Plan, gone: tuple[str, ...]) -> None:
         )
         JUDGED["refusals of the scheduler that the proof gave too"] += len(messages)
     # A class whose pools are not in the plan makes its own, so the proof says nothing of its pods.
-    told_of = {pod.subject for pod in index.workloads if COMPUTE_CLASS_LABEL not in selection_keys(pod.spec)}
+    told_of = {pod.subject for pod in index.workloads if COMPUTE_CLASS_LABEL not in selection_keys(pod.template)}
     told_of |= {verdict.pod.subject for verdict in index.scheduler.verdicts}
     subjects = {fault.message.split(":")[0] for fault in unschedulable_pod.faults(index)}
     assert subjects - done == waiting & told_of

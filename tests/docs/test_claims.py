@@ -16,6 +16,7 @@ from components.proofs.rules import RULES, prove
 from infra.policy.registered import JUDGED, NOT_JUDGED
 from infra.prove.prove import prove_environment
 from infra.render.render import render
+from infra.stack.stackfile import StackError
 from tests.docs.pages import ROOT, blocks, joined, merged, planned, stack_blocks
 from tests.docs.test_snippets import TODAY
 
@@ -68,7 +69,7 @@ def test_an_undeclared_namespace_goes_with_its_last_model_and_a_declared_one_sta
 def test_removing_a_model_names_the_routes_that_still_lead_to_it(tmp_path: Path) -> None:
     stack = _prod()
     del stack["config"]["inference:models"]["llama"]
-    with pytest.raises(ValueError, match=r"traffic\.llama\.model"):
+    with pytest.raises(StackError, match=r"traffic\.llama\.model"):
         planned(stack, tmp_path)
 
 

@@ -21,12 +21,7 @@ _CLUSTER = {
 }
 _README_NEEDS = """
 import pulumi
-from inference_components.gpu.cluster import GkeClusterConfig
-from inference_components.gpu.node_pool import GpuNodePoolConfig, Nodes
-from inference_components.classes.gpu import GkeCluster, GpuNodePool
-from inference_components.serving.config import ModelServerConfig
-from inference_components.classes.serving import ModelServer
-from inference_components.engines.tgi.config import TgiEngine
+from inference_components import GkeCluster, GkeClusterConfig
 
 config = pulumi.Config()
 cluster = GkeCluster("demo", GkeClusterConfig(name="demo", project="my-project", location="us-central1"))

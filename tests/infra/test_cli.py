@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from components.core.errors import InferenceError
 from infra import cli, commands
 from infra.stack.stackfile import load_project, stack_paths
 
@@ -374,6 +375,28 @@ class TestEdges:
         assert cli.main(["check"]) == cli.BROKEN
         shown = capsys.readouterr().err
         assert re.fullmatch(r"infra: a bug of ours, KeyError at test_cli\.py:\d+; please report it with .*\n", shown)
+
+    def test_an_unexpected_value_error_in_planning_is_a_bug_of_ours(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def broken(*arguments: object) -> object:
+            return int("x")
+
+        monkeypatch.setattr("infra.plan.planning.assemble", broken)
+        assert cli.main(["check", "dev"]) == cli.BROKEN
+        assert re.fullmatch(
+            r"infra: a bug of ours, ValueError at test_cli\.py:\d+; please report it with .*\n", capsys.readouterr().err
+        )
+
+    def test_what_a_person_has_to_put_right_is_bad_input(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def refusing(*arguments: object) -> object:
+            raise InferenceError("the moon is full; wait a day")
+
+        monkeypatch.setattr("infra.plan.planning.assemble", refusing)
+        assert cli.main(["check", "dev"]) == cli.BAD_INPUT
+        assert capsys.readouterr().err == "infra: the moon is full; wait a day\n"
 
     @pytest.mark.parametrize("error", [RecursionError, MemoryError])
     def test_input_that_is_too_much_is_bad_input(

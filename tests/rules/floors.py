@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 LIBRARY: tuple[tuple[str, ...], ...] = (
     ("core",),
-    ("catalog", "kinds"),
+    ("catalog",),
+    ("kinds",),
     ("gpu", "tenancy", "addons", "memory"),
     ("engines", "traffic", "scaling", "monitoring"),
     ("fit", "weights"),

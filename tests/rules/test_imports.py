@@ -83,7 +83,8 @@ def test_only_programs_that_deploy_import_the_pulumi_classes() -> None:
     expect_none(
         f"{source.name}:{each.line} imports {each.module}"
         for source in OURS
-        if not is_live(source)
+        # The library's face hands them on, once somebody asks.
+        if not is_live(source) and source.name != "components/__init__.py"
         for each in source.imports
         if each.module.startswith("components.classes")
     )

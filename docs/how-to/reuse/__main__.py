@@ -3,13 +3,17 @@
 import pulumi
 import pulumi_gcp as gcp
 import pulumi_kubernetes as kubernetes
-from inference_components.classes.gpu import GkeCluster, GpuNodePool
-from inference_components.classes.serving import ModelServer
-from inference_components.classes.tenancy import Namespace
-from inference_components.engines.tgi.config import TgiEngine
-from inference_components.gpu.cluster import GkeClusterConfig
-from inference_components.gpu.node_pool import GpuNodePoolConfig, Nodes
-from inference_components.serving.config import ModelServerConfig
+from inference_components import (
+    GkeCluster,
+    GkeClusterConfig,
+    GpuNodePool,
+    GpuNodePoolConfig,
+    ModelServer,
+    ModelServerConfig,
+    Namespace,
+    Nodes,
+    TgiEngine,
+)
 
 config = pulumi.Config()
 project = config.require("project")

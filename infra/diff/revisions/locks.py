@@ -15,6 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from components.core.errors import InferenceError
+
 from ...terminal.terminal import status
 
 LOCK = "requirements/preview.txt"
@@ -27,7 +29,7 @@ _KEPT = ("PATH", "HOME", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT", "XDG_CACHE_HOME"
 """What pip needs of a person's settings; all PIP_… besides. Python's own variables would change what is installed."""
 
 
-class LockError(Exception):
+class LockError(InferenceError):
     """The packages cannot be had, and why, in a few words."""
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from components.core.errors import InferenceError
 from components.core.manifest import object_token
 from components.core.providers import FOLDERS, HELM_RELEASE
 from components.core.secrets import SECRET
@@ -39,7 +40,7 @@ _NAMESPACE = re.compile(r'^  namespace: ("?)([a-z0-9-]+)\1$', re.MULTILINE)
 _ANY_NAMESPACE = re.compile(r"^  namespace:", re.MULTILINE)
 
 
-class FolderError(ValueError):
+class FolderError(InferenceError):
     """A file that is read late, because both sides have it, and holds no manifest."""
 
 

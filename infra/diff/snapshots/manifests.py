@@ -10,13 +10,15 @@ from typing import Any
 
 import yaml
 
+from components.core.errors import InferenceError
+
 from ...stack.yamlfile import MAX_BYTES
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 100
 
 
-class ManifestError(ValueError):
+class ManifestError(InferenceError):
     """A text that is no manifest.
 
     Args:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
 from typing import Any
 
+from components.core.errors import InferenceError
 from components.core.facts import TrackFacts
 from components.core.plan import NodeShape, Taint
 
@@ -17,7 +18,7 @@ _OF_TRACKS = tuple(one.name for one in fields(TrackFacts) if one.name not in ("d
 """What a snapshot has of a version."""
 
 
-class SerialError(ValueError):
+class SerialError(InferenceError):
     """JSON that is no snapshot, and why."""
 
 

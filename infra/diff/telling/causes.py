@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from components.core.facts import image_version
 from components.engines.flags import name_of
+from components.kinds.pod import ContainerSpec
 
 from ...terminal.words import listed
 from ..compare import PROTECT, Difference
@@ -68,10 +69,9 @@ def value_words(value: Any) -> str | None:
     return None
 
 
-def image_words(container: Mapping[str, Any]) -> str:
+def image_words(container: ContainerSpec) -> str:
     """`TGI 3.3.6`; empty where a container has no image."""
-    name, image = str(container.get("name", "")), container.get("image")
-    return f"{name_of(name)} {image_version(image)}".strip() if isinstance(image, str) else ""
+    return f"{name_of(container.name)} {image_version(container.image)}".strip() if container.image else ""
 
 
 def _cause(one: Difference, shown: FieldChange) -> str:

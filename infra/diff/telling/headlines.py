@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from components.core.errors import Path, dotted
+from components.kinds.names import LASTING, SCALERS
+from components.kinds.workload import controller
 
 from ...plan.overview import track_name
 from ...plan.sections.registry import SECTIONS
@@ -18,7 +20,7 @@ from ..report import ABSENT, EFFECTS, Change, Effect, Headline
 from ..snapshots.snapshot import Resource
 from .causes import causes, image_words, pairs_of
 from .impact import Impact
-from .pods import CONTROLLERS, pod_template, selector
+from .pods import selector
 from .routes import percent, shares
 
 _SECTION_NOUNS = {section.key: section.noun for section in SECTIONS if section.noun is not None}
@@ -56,7 +58,7 @@ def _headline(group: Sequence[Told], impact: Impact) -> Headline:
     effect = min((one.change.effect for one in group), key=EFFECTS.index)
     worst = [one for one in group if one.change.effect == effect]
     what = _what(group, worst, effect, impact)
-    lead = next((one for one in worst if one.pair.resource.kind in (*CONTROLLERS, "NodePool", "Cluster")), worst[0])
+    lead = next((one for one in worst if one.pair.resource.kind in (*LASTING, "NodePool", "Cluster")), worst[0])
     at = lead.change.at
     line = impact.head.snapshot.lines.get(dotted(at)) if at else None
     return Headline(lead.change.component, at, effect, what, _means(worst, effect), line)
@@ -203,7 +205,7 @@ def _means(worst: Sequence[Told], effect: Effect) -> str:
 
 def _tracks(subject: str, worst: Sequence[Told], impact: Impact) -> str:
     """Which of a model's versions restart; only its name where all do."""
-    own = [one.pair.resource for one in worst if one.pair.resource.kind in CONTROLLERS]
+    own = [one.pair.resource for one in worst if one.pair.resource.kind in LASTING]
     if not own or not own[0].at:
         return _who(subject, worst)
     every = impact.head.siblings(own[0])
@@ -215,7 +217,7 @@ def _tracks(subject: str, worst: Sequence[Told], impact: Impact) -> str:
 
 def _track(one: Resource) -> str:
     """Which of a model's versions a resource is, `canary`; empty for what is alone, or no version's."""
-    if one.kind not in (*CONTROLLERS, "HorizontalPodAutoscaler", "ScaledObject") or one.at[:1] != ("models",):
+    if one.kind not in (*LASTING, *SCALERS) or one.at[:1] != ("models",):
         return ""
     return track_name(one.role.removesuffix("autoscaler").removesuffix("-"))
 
@@ -223,7 +225,7 @@ def _track(one: Resource) -> str:
 def _who(subject: str, worst: Sequence[Told]) -> str:
     """A component, or what of it is meant where that is not its pods, pool or cluster."""
     one = worst[0].pair.resource
-    if one.kind in (*CONTROLLERS, "NodePool", "Cluster", "Release") or (not one.at and one.name in subject):
+    if one.kind in (*LASTING, "NodePool", "Cluster", "Release") or (not one.at and one.name in subject):
         return subject
     if one.at[:1] != ("models",) and f"`{one.name}`" in subject:
         return subject
@@ -249,9 +251,10 @@ def _introduced(group: Sequence[Told]) -> str:
         if one.kind == "NodePool":
             machine = inside(one.properties, "nodeConfig").get("machineType")
             return f": {machine}" if machine else ""
-        if one.kind in CONTROLLERS:
-            boxes = inside(pod_template(one), "spec").get("containers") or [{}]
-            server = image_words(inside(boxes[0]))
+        if one.kind in LASTING:
+            says = controller(one.kind, one.properties)
+            boxes = says.template.containers if says and says.template else ()
+            server = image_words(boxes[0]) if boxes else ""
             return f": {server}" if server else ""
     return ""
 

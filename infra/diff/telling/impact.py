@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from math import ceil
 
-from components.core.plan import GPU
+from components.kinds.names import DAEMON_SET, LASTING
+from components.kinds.scaler import scale_of
+from components.kinds.workload import Controller, UpdateStep
 
 from ...terminal.words import counted, listed, span
-from ..compare import PROTECT, Difference, inside
+from ..compare import PROTECT, Difference
 from ..pair import Pair
 from ..report import ABSENT
 from ..snapshots.snapshot import Resource, Snapshot
-from .pods import CONTROLLERS, IntRange, Pods, Rollout, minutes, pod_template, scale_bounds, selector
+from .pods import IntRange, Pods, minutes, selector
 from .routes import moved_shares, percent
 
 _REFUSED = frozenset(
@@ -31,15 +33,8 @@ class Impact:
 
     def means(self, pair: Pair) -> str:
         """What users notice of one changed resource; empty where nobody notices, or nobody can tell."""
-        try:
-            return self._means(pair)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            # A file that was edited by hand has values that no API takes; what they would mean nobody can tell.
-            return ""
-
-    def _means(self, pair: Pair) -> str:
         one, effect = pair.resource, pair.ruling.effect
-        if effect == "restarted" and one.kind in CONTROLLERS:
+        if effect == "restarted" and one.kind in LASTING:
             return self._restart(one)
         if effect == "replaced":
             return self._replaced(pair)
@@ -49,17 +44,17 @@ class Impact:
             return self._rerouted(pair)
         if effect == "scaled":
             return self._scaled(pair)
-        if effect == "added" and one.kind in CONTROLLERS:
+        if effect == "added" and one.kind in LASTING:
             return self._added(one)
         if effect == "harmless" and any(found.place == PROTECT and not found.after for found in pair.differences):
             return f"Pulumi would now let {one.kind} `{one.name}` be deleted"
         return ""
 
     def _restart(self, one: Resource) -> str:
-        if one.kind == "DaemonSet":
+        if one.kind == DAEMON_SET:
             return "on every node, one at a time; models are not touched"
         replicas = self.head.replicas(one)
-        pods = _pods(one, replicas)
+        pods, says = self._pods(self.head, one), self.head.controller(one)
         if not (replicas.high or replicas.low):
             return "none of its pods runs"
         # A colour is exchanged before the Service moves to it, or after the Service has left it.
@@ -68,11 +63,11 @@ class Impact:
         start = self.head.start(one) or self.base.start(one)
         others = self.head.beside(one)
         many = max(1, replicas.low)
-        how = self.head.rollout(one, many)
-        if how.recreate:
+        how = says.exchange.step(many)
+        if says.exchange.recreate:
             return f"{pods}, all at once: {minutes(start, 1)} without {self._rest(one, others)}"
         rounds = ceil(many / (how.surge + how.unavailable))
-        text = f"{pods}, {self._pace(one, how, replicas)}: {minutes(start, rounds)}"
+        text = f"{pods}, {_pace(says.gpus, how, replicas)}: {minutes(start, rounds)}"
         left = many - min(many, how.unavailable)
         total = many + sum(self.head.replicas(other).low for other in others)
         answering = total - (many - left)
@@ -84,15 +79,11 @@ class Impact:
         names = listed(f"`{other.name}`" for other in others)
         return f"them; {names} answer" if names else f"`{_name(one)}`"
 
-    def _pace(self, one: Resource, how: Rollout, replicas: IntRange) -> str:
-        many = max(1, replicas.low)
-        at_once = how.surge + how.unavailable
-        pace = "at once" if at_once >= many > 1 else "one at a time" if at_once == 1 else f"{at_once} at a time"
-        if replicas == IntRange(1, 1) and not how.surge:
-            pace = "the old one goes first"
-        if not _gpus(one):
-            return pace
-        return f"{pace}, no spare GPU needed" if not how.surge else f"{pace}, {_spare(how.surge * _gpus(one))} needed"
+    def _pods(self, side: Pods, one: Resource) -> str:
+        """`4 pods`, `1 to 4 groups of 2 pods`."""
+        replicas = side.replicas(one)
+        noun = _noun(side.controller(one), several=replicas != IntRange(1, 1))
+        return f"{span(replicas.low, replicas.high)} {noun}"
 
     def _replaced(self, pair: Pair) -> str:
         one = pair.before or pair.resource
@@ -116,10 +107,10 @@ class Impact:
                 return f"{_LOST}; `up` waits for pods that use it to go"
             case "StorageClass" | "PriorityClass":
                 return "what exists keeps its settings"
-            case kind if kind in CONTROLLERS:
+            case kind if kind in LASTING:
                 start = self.head.start(pair.resource) or self.base.start(one)
                 replicas = self.base.replicas(one)
-                pods = f"{_pods(one, replicas)} {_verb('go', replicas)}"
+                pods = f"{self._pods(self.base, one)} {_verb('go', replicas)}"
                 if pair.ruling.action == "replace":
                     return f"{pods} first: {minutes(start, 1)} without `{_name(one)}`"
                 return f"{pods} when the new ones are ready: {minutes(start, 1)}"
@@ -138,7 +129,7 @@ class Impact:
         elsewhere: dict[str, None] = {}
         slowest: IntRange | None = None
         for verdict in found:
-            owner = self.base.by_key[verdict.pod.item.role]
+            owner = verdict.pod.resource
             if pair.ruling.action == "rename":
                 moving.append(f"`{owner.name}`")
                 elsewhere[f"`{pair.resource.name}`"] = None
@@ -169,27 +160,25 @@ class Impact:
         return "; ".join(text)
 
     def _removed(self, one: Resource) -> str:
-        if one.kind in CONTROLLERS:
-            if one.kind == "DaemonSet":
+        if one.kind in LASTING:
+            if one.kind == DAEMON_SET:
                 return "its pods stop on every node"
             replicas = self.base.replicas(one)
-            return f"{_pods(one, replicas)} {_verb('stop', replicas)}"
+            return f"{self._pods(self.base, one)} {_verb('stop', replicas)}"
         if one.kind == "Namespace":
             return "everything in it goes"
         if one.kind == "Service":
             return f"`{one.name}` no longer answers"
         if one.kind == "NodePool":
             pool = str(one.at[-1]) if one.at else one.name
-            names = dict.fromkeys(
-                f"`{self.base.by_key[found.pod.item.role].name}`" for found in self.base.on_pool(pool)
-            )
+            names = dict.fromkeys(f"`{found.pod.resource.name}`" for found in self.base.on_pool(pool))
             return f"its nodes go; pods of {listed(names)} could run there" if names else "its nodes go"
         if one.kind == "PersistentVolumeClaim":
             return _LOST
         return ""
 
     def _added(self, one: Resource) -> str:
-        pods = _pods(one, self.head.replicas(one))
+        pods = self._pods(self.head, one)
         start = self.head.start(one)
         return f"{pods}, {minutes(start, 1)} until ready" if start else pods
 
@@ -208,18 +197,20 @@ class Impact:
 
     def _scaled(self, pair: Pair) -> str:
         one = pair.resource
-        if one.kind in CONTROLLERS and pair.before is not None:
+        if one.kind in LASTING and pair.before is not None:
             before, after = self.base.replicas(pair.before), self.head.replicas(one)
-            return _more_or_less(before, after, _gpus(one), _noun(one, several=True)) + self._shares(pair.before, one)
-        if one.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
+            says = self.head.controller(one)
+            return _more_or_less(before, after, says.gpus, _noun(says, several=True)) + self._shares(pair.before, one)
+        if (new := scale_of(one.kind, one.properties)) is not None:
             if pair.before is None or pair.after is None:
-                band = scale_bounds(one)
                 word = "" if pair.before is None else "no longer "
-                return f"{word}{span(band.low, band.high)} pods"
-            old, new = scale_bounds(pair.before), scale_bounds(pair.after)
-            target = inside(one.properties, "spec", "scaleTargetRef")
-            owner = next((found for found in self._owners(one) if found.name == target.get("name")), None)
-            return _more_or_less(old, new, _gpus(owner) if owner else 0, "pods") if old != new else ""
+                return f"{word}{span(new.fewest, new.most)} pods"
+            old = scale_of(pair.before.kind, pair.before.properties) or new
+            if old[:2] == new[:2]:
+                return ""
+            owner = next((found for found in self.head.siblings(one) if found.name == new.name), None)
+            before, after = (IntRange(scale.fewest, scale.most) for scale in (old, new))
+            return _more_or_less(before, after, self.head.controller(owner).gpus if owner else 0, "pods")
         if one.kind == "NodePool":
             return "; ".join(_node_counts(pair.differences))
         return "pods that run stay" if one.kind == "ResourceQuota" else ""
@@ -235,8 +226,16 @@ class Impact:
         )
         return "" if round(old, 3) == round(new, 3) else f", {percent(old * 100)} → {percent(new * 100)} of requests"
 
-    def _owners(self, one: Resource) -> Iterable[Resource]:
-        return self.head.siblings(one)
+
+def _pace(gpus: int, how: UpdateStep, replicas: IntRange) -> str:
+    many = max(1, replicas.low)
+    at_once = how.surge + how.unavailable
+    pace = "at once" if at_once >= many > 1 else "one at a time" if at_once == 1 else f"{at_once} at a time"
+    if replicas == IntRange(1, 1) and not how.surge:
+        pace = "the old one goes first"
+    if not gpus:
+        return pace
+    return f"{pace}, no spare GPU needed" if not how.surge else f"{pace}, {_spare(how.surge * gpus)} needed"
 
 
 def _cut(pair: Pair) -> str:
@@ -271,33 +270,18 @@ def _only(side: Mapping[str, str], other: Mapping[str, str]) -> str:
     return f"`{', '.join(map(str, values))}`" if values else "all"
 
 
-def _pods(one: Resource, replicas: IntRange) -> str:
-    amount = span(replicas.low, replicas.high)
-    return f"{amount} {_noun(one, several=replicas != IntRange(1, 1))}"
-
-
 def _verb(verb: str, replicas: IntRange) -> str:
     return f"{verb}{'es' if verb == 'go' else 's'}" if replicas == IntRange(1, 1) else verb
 
 
-def _noun(one: Resource, *, several: bool) -> str:
-    size = inside(one.properties, "spec", "leaderWorkerTemplate").get("size", 1) if one.kind == "LeaderWorkerSet" else 1
-    if size == 1:
+def _noun(says: Controller, *, several: bool) -> str:
+    if says.span == 1:
         return "pods" if several else "pod"
-    return f"group{'s' if several else ''} of {size} pods"
+    return f"group{'s' if several else ''} of {says.span} pods"
 
 
 def _name(one: Resource) -> str:
     return str(one.at[-1]) if one.at[:1] == ("models",) else one.name
-
-
-def _gpus(one: Resource) -> int:
-    """The GPUs of one replica, on all its nodes."""
-    group = inside(one.properties, "spec", "leaderWorkerTemplate")
-    template = inside(group, "workerTemplate") or pod_template(one)
-    found = inside(template, "spec").get("containers", ())
-    each = sum(int(inside(box, "resources", "limits").get(GPU, 0)) for box in found)
-    return each * int(group.get("size", 1))
 
 
 def _spare(gpus: int) -> str:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from math import ceil, floor
 from typing import Any, NamedTuple, TypeAlias
 
-from components.catalog.object_fields import default_of
 from components.core.errors import Path, dotted
-from components.core.plan import Item, Part, Plan
-from components.reading.index import Index
-from components.reading.scheduler import Verdict
-from components.reading.workload import has_labels
+from components.kinds.lenient import NOTHING
+from components.kinds.names import DAEMON_SET, LASTING
+from components.kinds.pod import PodTemplate
+from components.kinds.scaler import scale_of
+from components.kinds.selector import has_labels
+from components.kinds.service import service
+from components.kinds.workload import Controller, controller
+from components.reading.scheduler import Scheduler, Verdict
+from components.reading.workload import with_injected
 from components.serving.cold_start import duration
 
 from ...plan.overview import track_name
-from ..compare import inside
 from ..pair import component_of
 from ..snapshots.snapshot import Resource, Snapshot
 
-CONTROLLERS = ("Deployment", "StatefulSet", "LeaderWorkerSet", "DaemonSet")
-"""Kinds whose pods run on."""
 _Label: TypeAlias = tuple[str, str, str]
 """A namespace, and a label with its value."""
 _MINUTE, _LONG = 60, 120
@@ -37,19 +36,16 @@ class IntRange(NamedTuple):
     high: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rollout:
-    """How a controller exchanges its pods.
+class Placed(NamedTuple):
+    """Pods of one template, as the scheduler takes them: the resource that makes them, and what they are."""
 
-    Attributes:
-        surge: pods it makes beside the old ones.
-        unavailable: pods it takes away before the new ones are ready; all of them with `Recreate`.
-        recreate: whether all go before the first comes.
-    """
+    resource: Resource
+    template: PodTemplate
 
-    surge: int
-    unavailable: int
-    recreate: bool = False
+    @property
+    def kind(self) -> str:
+        """The resource's kind."""
+        return self.resource.kind
 
 
 class Pods:
@@ -57,32 +53,30 @@ class Pods:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self._controllers: dict[int, tuple[Resource, Controller]] = {}
 
     def replicas(self, resource: Resource) -> IntRange:
         """How many pods, or groups of a LeaderWorkerSet, a controller has."""
-        fixed = _whole(inside(resource.properties, "spec").get("replicas"), 1)
+        if resource.kind == DAEMON_SET:
+            return IntRange(1, 1)  # on each node
         scaled = self._scales.get((resource.namespace, resource.kind, resource.name))
-        return scaled or IntRange(fixed, fixed)
+        says = self.controller(resource)
+        return scaled or IntRange(says.least, says.most)
 
-    def rollout(self, resource: Resource, replicas: int) -> Rollout:
-        """How it exchanges that many pods."""
-        spec = inside(resource.properties, "spec")
-        match resource.kind:
-            case "LeaderWorkerSet":
-                above = ("rolloutStrategy", "rollingUpdateConfiguration")
-            case "Deployment":
-                if inside(spec, "strategy").get("type") == "Recreate":
-                    return Rollout(0, replicas, recreate=True)
-                above = ("strategy", "rollingUpdate")
-            case _:
-                # A StatefulSet's pods go one by one; a DaemonSet's too unless it says otherwise.
-                above = ("updateStrategy", "rollingUpdate")
-        rolling, place = inside(spec, *above), ".".join(("spec", *above))
-        surge = rolling.get("maxSurge", next(iter(default_of(resource.kind, f"{place}.maxSurge")), 0))
-        absent = rolling.get("maxUnavailable", next(iter(default_of(resource.kind, f"{place}.maxUnavailable")), 1))
-        made, taken = _share(surge, replicas, up=True), _share(absent, replicas, up=False)
-        # Both zero would never move; Kubernetes takes one away (ResolveFenceposts in pkg/controller/deployment/util).
-        return Rollout(made, taken or (0 if made else 1))
+    def controller(self, resource: Resource) -> Controller:
+        """What a resource that makes pods says."""
+        # By identity: the other side's resource with the same key says something else, and is asked about here too.
+        if (known := self._controllers.get(id(resource))) is not None:
+            return known[1]
+        says = controller(resource.kind, resource.properties)
+        assert says is not None  # noqa: S101 - nobody asks it of what makes no pods
+        self._controllers[id(resource)] = (resource, says)
+        return says
+
+    def labels(self, resource: Resource) -> Mapping[str, Any]:
+        """The labels of a controller's pods, those of a group's leader."""
+        template = self.controller(resource).template
+        return template.labels if template else NOTHING
 
     def start(self, resource: Resource) -> IntRange | None:
         """Seconds that one of its pods takes to start; `None` when nobody knows."""
@@ -91,23 +85,23 @@ class Pods:
 
     def leads_to(self, resource: Resource) -> list[Resource]:
         """The Services of its namespace that send requests to its pods."""
-        labels = pod_labels(resource)
+        labels = self.labels(resource)
         near = (self._services_by_label.get((resource.namespace, *label), ()) for label in labels.items())
         return [one for found in near for one in found if has_labels(labels, selector(one))]
 
     def is_standby(self, resource: Resource) -> bool:
         """Whether its component has a Service, and it leads past these pods."""
         own = self._of_component["Service", resource.namespace, component_of(resource)]
-        return bool(own) and not any(has_labels(pod_labels(resource), selector(one)) for one in own)
+        return bool(own) and not any(has_labels(self.labels(resource), selector(one)) for one in own)
 
     def beside(self, resource: Resource) -> list[Resource]:
         """The other controllers whose pods answer the same Service's requests."""
         found: dict[str, Resource] = {}
-        for service in self.leads_to(resource):
-            wanted = selector(service)
+        for leading in self.leads_to(resource):
+            wanted = selector(leading)
             labels = ((resource.namespace, *label) for label in wanted.items())
             near = min((self._controllers_by_label.get(label, []) for label in labels), key=len)
-            found |= {one.key: one for one in near if has_labels(pod_labels(one), wanted)}
+            found |= {one.key: one for one in near if has_labels(self.labels(one), wanted)}
         found.pop(resource.key, None)
         return list(found.values())
 
@@ -115,7 +109,7 @@ class Pods:
         """What makes pods of its component, in its namespace."""
         return self._of_component["", resource.namespace, component_of(resource)]
 
-    def on_pool(self, pool: str) -> list[Verdict]:
+    def on_pool(self, pool: str) -> list[Verdict[Placed]]:
         """What the scheduler makes of the pods that can land on a pool."""
         if not self.snapshot.nodes:
             return []
@@ -135,10 +129,8 @@ class Pods:
     def _scales(self) -> Mapping[tuple[str, str, str], IntRange]:
         found: dict[tuple[str, str, str], IntRange] = {}
         for one in self.snapshot.resources:
-            if one.kind in ("HorizontalPodAutoscaler", "ScaledObject"):
-                target = inside(one.properties, "spec", "scaleTargetRef")
-                kind, name = str(target.get("kind", "Deployment")), str(target.get("name", ""))
-                found[one.namespace, kind, name] = scale_bounds(one)
+            if scale := scale_of(one.kind, one.properties):
+                found[one.namespace, scale.kind, scale.name] = IntRange(scale.fewest, scale.most)
         return found
 
     @cached_property
@@ -164,8 +156,8 @@ class Pods:
     def _controllers_by_label(self) -> Mapping[_Label, list[Resource]]:
         found: dict[_Label, list[Resource]] = defaultdict(list)
         for one in self.snapshot.resources:
-            if one.kind in CONTROLLERS:
-                for label in pod_labels(one).items():
+            if one.kind in LASTING:
+                for label in self.labels(one).items():
                     found[one.namespace, *label].append(one)
         return found
 
@@ -174,68 +166,25 @@ class Pods:
         """Services by their kind, and under no kind what makes pods."""
         found: dict[tuple[str, str, Path | str], list[Resource]] = defaultdict(list)
         for one in self.snapshot.resources:
-            if one.kind in CONTROLLERS or (one.kind == "Service" and selector(one)):
-                kind = "" if one.kind in CONTROLLERS else one.kind
+            if one.kind in LASTING or (one.kind == "Service" and selector(one)):
+                kind = "" if one.kind in LASTING else one.kind
                 found[kind, one.namespace, component_of(one)].append(one)
         return found
 
     @cached_property
-    def _verdicts(self) -> tuple[Verdict, ...]:
-        parts: dict[str, list[Resource]] = defaultdict(list)
-        for one in self.snapshot.resources:
-            if one.kind in (*CONTROLLERS, "HorizontalPodAutoscaler", "ScaledObject"):
-                parts[one.component or one.key].append(one)
-        plan = Plan(
-            self.snapshot.environment,
-            tuple(_part(name, members) for name, members in parts.items()),
-            nodes=self.snapshot.nodes,
-        )
-        return Index(plan).scheduler.verdicts
+    def _verdicts(self) -> tuple[Verdict[Placed], ...]:
+        placed = [
+            Placed(one, with_injected(template))
+            for one in self.snapshot.resources
+            if one.kind in LASTING
+            for _, template in self.controller(one).templates
+        ]
+        return Scheduler(placed, self.snapshot.nodes).verdicts
 
 
-def scale_bounds(resource: Resource) -> IntRange:
-    """The fewest and most replicas that an autoscaler sets."""
-    spec = inside(resource.properties, "spec")
-    if resource.kind == "ScaledObject":
-        # KEDA's own defaults (kedacore/keda@v2.21.0 apis/keda/v1alpha1/scaledobject_types.go).
-        return IntRange(_whole(spec.get("minReplicaCount"), 0), _whole(spec.get("maxReplicaCount"), 100))
-    return IntRange(_whole(spec.get("minReplicas"), 1), _whole(spec.get("maxReplicas"), 1))
-
-
-def pod_labels(resource: Resource) -> Mapping[str, str]:
-    """The labels of a controller's pods, those of a group's leader."""
-    return inside(pod_template(resource), "metadata", "labels")
-
-
-def pod_template(resource: Resource) -> Mapping[str, Any]:
-    """The template of a controller's pods, that of a group's leader."""
-    spec = inside(resource.properties, "spec")
-    group = inside(spec, "leaderWorkerTemplate")
-    return inside(group, "leaderTemplate") or inside(group, "workerTemplate") or inside(spec, "template")
-
-
-def selector(service: Resource) -> Mapping[str, str]:
+def selector(resource: Resource) -> Mapping[str, Any]:
     """The labels by which a Service finds its pods."""
-    return inside(service.properties, "spec", "selector")
-
-
-def _part(name: str, members: Sequence[Resource]) -> Part:
-    kind, _, own = name.partition("/")
-    items = tuple(Item(one.key, one.type, one.name, one.properties) for one in members)
-    return Part(kind, own, items, path=members[0].at)
-
-
-def _whole(value: Any, absent: int) -> int:
-    return value if isinstance(value, int) else absent
-
-
-def _share(amount: Any, whole: int, *, up: bool) -> int:
-    """A number of pods, or a percentage of them: rounded up for what is made, down for what goes."""
-    if isinstance(amount, int):
-        return amount
-    digits = str(amount).rstrip("%")
-    share = (int(digits) if digits.isdigit() else 0) * whole / 100
-    return ceil(share) if up else floor(share)
+    return service(resource.properties).selector
 
 
 def minutes(start: IntRange | None, times: int) -> str:

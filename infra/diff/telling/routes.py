@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from ..compare import inside
+from components.kinds.route import Destination, route_of
+
 from ..pair import Pair
 from ..snapshots.snapshot import Resource
 
@@ -25,7 +26,7 @@ def shares(pair: Pair) -> list[Share]:
     """The destinations whose share of a rule's requests changes; rules are paired by their position."""
     if pair.before is None or pair.after is None:
         return []
-    old, new = list(_rules(pair.before)), list(_rules(pair.after))
+    old, new = _rules(pair.before), _rules(pair.after)
     return [
         Share(number, to, before.get(to, 0), after.get(to, 0))
         for number, (before, after) in enumerate(zip(old, new, strict=False))
@@ -45,26 +46,16 @@ def percent(share: float) -> str:
     return f"{round(share, 1):g} %"
 
 
-def _rules(route: Resource) -> Iterator[Mapping[str, float]]:
-    spec = inside(route.properties, "spec")
-    if route.kind == "VirtualService":
-        for rule in _entries(spec, "http"):
-            yield _weighed([(inside(one, "destination"), one.get("weight")) for one in _entries(rule, "route")])
-    elif route.kind == "HTTPRoute":
-        for rule in _entries(spec, "rules"):
-            yield _weighed([(one, one.get("weight")) for one in _entries(rule, "backendRefs")])
+def _rules(resource: Resource) -> list[Mapping[str, float]]:
+    route = route_of(resource.kind, resource.properties, resource.namespace)
+    return [_weighed(rule.shares) for rule in route.rules if rule.section == "http"] if route else []
 
 
-def _entries(tree: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    found = tree.get(name)
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list | tuple) else []
-
-
-def _weighed(destinations: Sequence[tuple[Mapping[str, Any], Any]]) -> Mapping[str, float]:
+def _weighed(destinations: Sequence[Destination]) -> Mapping[str, float]:
     weights: dict[str, float] = {}
-    for target, weight in destinations:
-        name = str(target.get("subset") or target.get("name") or target.get("host", ""))
+    for to in destinations:
+        name = to.subset or to.host
         # One destination without a weight gets everything, several of them are alike.
-        weights[name] = weights.get(name, 0) + (weight if isinstance(weight, int | float) else 1)
+        weights[name] = weights.get(name, 0) + (1 if to.weight is None else to.weight)
     total = sum(weights.values())
     return {name: weight * _WHOLE / total for name, weight in weights.items()} if total else weights

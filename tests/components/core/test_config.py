@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import pytest
+from pydantic import field_validator
 
 from components.core.config import ByKind, Bytes, Config, Count, LabelValue, ascii_only, members
-from components.core.errors import ConfigError
+from components.core.errors import ConfigError, InferenceError
 from components.core.quantity import number
 
 
@@ -64,6 +65,30 @@ def test_a_count_ends_where_kubernetes_stops_counting() -> None:
 )
 def test_every_unit_of_a_quantity_is_read(text: str, value: float) -> None:
     assert number(text) == value
+
+
+class Slipping(Config):
+    """A model whose own validator has a bug."""
+
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def _slips(cls, value: str) -> str:
+        return str(int(value))
+
+
+def test_a_slip_of_a_validator_is_not_told_as_a_wrong_setting() -> None:
+    with pytest.raises(ValueError, match="invalid literal for int") as caught:
+        Slipping(name="x")
+    assert not isinstance(caught.value, InferenceError)
+
+
+def test_wrong_settings_are_no_value_error_of_python() -> None:
+    with pytest.raises(InferenceError) as caught:
+        Slipping()  # type: ignore[call-arg]  # what is missing is the point
+    assert type(caught.value) is ConfigError
+    assert not isinstance(caught.value, ValueError)
 
 
 def test_settings_without_a_kind_are_those_of_the_default() -> None:

@@ -10,6 +10,7 @@ from components.core.manifest import object_item
 from components.core.plan import Item, Part, Plan, SecretRef
 from components.engines.image_facts import with_digest
 from components.engines.registry import EngineConfig
+from components.kinds.pod import pod_template
 from components.tenancy.pod_security import level_reached
 
 from .plans import (
@@ -95,7 +96,7 @@ def test_a_policy_for_one_direction_leaves_the_other_open() -> None:
 def test_the_pod_security_level_is_what_the_engine_says(engine: EngineConfig, level: str) -> None:
     part = serving("x", engine=engine)  # type: ignore[arg-type]  # a mapping that becomes one
     deployment = next(item for item in part.items if item.kind == "Deployment")
-    assert level_reached(deployment.properties["spec"]["template"]["spec"]) == level
+    assert level_reached(pod_template(deployment.properties["spec"]["template"])) == level
 
 
 @pytest.mark.parametrize("tag", ["latest", "main", "nightly", "latest-cuda", "dev"])

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from components.core.manifest import object_item
 from components.core.plan import Part, Plan
-from components.proofs.rollout import UpdateStep, step
+from components.kinds.workload import UpdateStep
+from components.proofs.rollout import step
 from components.reading.index import Index
 from components.tenancy.namespace import NamespaceConfig, namespace
 

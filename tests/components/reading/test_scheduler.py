@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from components.core.manifest import object_item
 from components.core.plan import GPU, NodeShape, Part, Plan, Taint
 from components.reading.index import Index
-from components.reading.scheduler import Verdict, nodes_needed, requests
+from components.reading.scheduler import Verdict, nodes_needed
+from components.reading.workload import Workload
 
 KEYS = ("pool", "zone", "nvidia.com/gpu")
 VALUES = ("a", "b")
@@ -59,7 +60,7 @@ def spec_of(asked: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any
     return {"containers": [{"name": "a", "image": "a:1", "resources": resources}], **fields}
 
 
-def verdict(spec: dict[str, Any], *nodes: NodeShape) -> Verdict:
+def verdict(spec: dict[str, Any], *nodes: NodeShape) -> Verdict[Workload]:
     manifest = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -205,24 +206,3 @@ def test_what_is_asked_of_the_zone_must_hold_of_one_zone_all_together() -> None:
 
 def test_a_label_whose_value_no_pool_tells_is_taken_to_match() -> None:
     assert fits(spec_of(nodeSelector={"kubernetes.io/hostname": "gke-1"}), node())
-
-
-def test_a_limit_stands_for_a_missing_request() -> None:
-    spec = {
-        "containers": [{"name": "a", "resources": {"limits": {"cpu": "500m", GPU: 2}, "requests": {"cpu": "100m"}}}]
-    }
-    assert requests(spec) == {"cpu": 100, GPU: 2000}
-
-
-def test_init_containers_run_before_and_sidecars_beside_the_others() -> None:
-    def asking(name: str, cpu: int, **fields: Any) -> dict[str, Any]:
-        return {"name": name, "resources": {"requests": {"cpu": cpu}}, **fields}
-
-    spec = {
-        "containers": [asking("a", 2), asking("b", 1)],
-        "initContainers": [asking("proxy", 1, restartPolicy="Always"), asking("download", 6)],
-        "overhead": {"cpu": "250m"},
-    }
-    assert requests(spec) == {"cpu": 7250}  # the proxy and the download together, plus the overhead
-    spec["initContainers"] = spec["initContainers"][:1]  # type: ignore[index]
-    assert requests(spec) == {"cpu": 4250}

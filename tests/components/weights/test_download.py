@@ -13,6 +13,7 @@ from components.engines.sglang.config import SglangEngine
 from components.engines.tei.config import TeiEngine
 from components.engines.tgi.config import TgiEngine
 from components.engines.vllm.config import VllmEngine
+from components.kinds.pod import pod_template
 from components.rollout.model import ModelConfig, model
 from components.serving.site import Site
 from components.tenancy.pod_security import level_reached
@@ -142,7 +143,7 @@ def test_the_engines_own_image_downloads_with_its_own_python() -> None:
 
 def test_an_image_of_ones_own_runs_restricted() -> None:
     part = served(claim(image="registry.example.com/tools/hub:1.2.3"))
-    assert level_reached(job_pod(part)) == "restricted"
+    assert level_reached(pod_template({"spec": job_pod(part)})) == "restricted"
     assert job_pod(part)["containers"][0]["command"][0] == "python3"
     assert job_pod(part)["securityContext"]["runAsUser"] != 0
 

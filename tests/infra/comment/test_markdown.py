@@ -14,6 +14,7 @@ from infra.comment import markdown
 from infra.comment.escape import GITHUB, GITLAB
 from infra.comment.markdown import SMALLEST
 from infra.diff.report import EnvironmentDiff, Headline, Report
+from infra.plan.environments import UsageError
 
 from .rendered import faults, tokens
 from .reports import finding, fleet, three_changes
@@ -74,13 +75,13 @@ def test_lines_of_the_stack_file_are_links_where_the_head_can_be_linked_to() -> 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "https://evil.example/)[x](y", "https://e.example/?a=b c"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="source_url must be"):
+    with pytest.raises(UsageError, match="source_url must be"):
         markdown.write(three_changes(), source_url=url)
 
 
 def test_comments_are_told_apart_by_a_key() -> None:
     assert markdown.write(three_changes(), key="org/repo.dev").startswith("<!-- infra-diff org/repo.dev -->\n")
-    with pytest.raises(ValueError, match="the key of a comment"):
+    with pytest.raises(UsageError, match="the key of a comment"):
         markdown.write(three_changes(), key="--> <b>")
 
 
