@@ -15,7 +15,7 @@ from ..catalog import metrics
 from ..core.config import Config
 from ..core.errors import ConfigError, MisfitError, did_you_mean
 from ..engines.engine import Launch
-from ..engines.flag_tables import Concept, Setting, concepts, setting, settings_of, word_on
+from ..engines.flag_tables import Concept, Setting, concepts, lacks_of, setting, settings_of, word_on
 from ..engines.flags import name_of
 from ..engines.registry import BY_KIND
 from ..engines.routes import routes_of
@@ -121,7 +121,8 @@ def _taken_over(engine: Any, name: str, to: str) -> tuple[MigratedSetting, dict[
         return MigratedSetting(old, "", f"nobody compared it with {name_of(to)}'s; look it up in its reference"), {}
     idea, theirs = concepts()[ours.concept], settings_of(to).get(ours.concept)
     if theirs is None:
-        return MigratedSetting(old, "", idea.note or f"{name_of(to)} has no such setting"), {}
+        absent = lacks_of(to).get(idea.name) or idea.note or f"{name_of(to)} has no such setting"
+        return MigratedSetting(old, "", absent), {}
     taken = _value(idea, of, to, value)
     if taken is None:
         by_hand = f"by hand, as {theirs.field}"

@@ -71,5 +71,5 @@ def test_a_summary_is_no_histogram() -> None:
 
 
 def test_an_unknown_engine_emits_nothing() -> None:
-    assert emitted("llamacpp") == {}
-    assert role("llamacpp", "queue") == ""
+    assert emitted("unheard-of") == {}
+    assert role("unheard-of", "queue") == ""
