@@ -102,7 +102,7 @@ def controller(kind: str, manifest: Mapping[str, Any]) -> Controller | None:
     least, most = _bounds(kind, spec)
     return Controller(
         kind,
-        tuple((role, pod_template(template)) for role, template in _templates(kind, spec)),
+        tuple((role, pod_template(template)) for role, template in templates_in(kind, spec)),
         least,
         most,
         _span(spec) if kind == names.LEADER_WORKER_SET else 1,
@@ -112,7 +112,7 @@ def controller(kind: str, manifest: Mapping[str, Any]) -> Controller | None:
     )
 
 
-def _templates(kind: str, spec: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+def templates_in(kind: str, spec: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """The pod templates of a controller's spec, each with what tells its pods from the others'; one has no name."""
     if kind == names.LEADER_WORKER_SET:
         worker = inside(spec, "leaderWorkerTemplate", "workerTemplate")
