@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..catalog.object_fields import default_of
 from . import names
-from .lenient import entries, inside, share, whole
+from .lenient import NOTHING, entries, inside, pairs, share, whole
 from .pod import PodTemplate, pod_template
 from .volume import VolumeClaim, claim_of
 
@@ -110,6 +110,12 @@ def controller(kind: str, manifest: Mapping[str, Any]) -> Controller | None:
         whole(spec.get("progressDeadlineSeconds"), 0) or None,
         tuple(map(claim_of, entries(spec.get("volumeClaimTemplates")))) if kind == names.STATEFUL_SET else (),
     )
+
+
+def pod_labels(kind: str, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The labels of a controller's pods, those of a group's leader: for who looks through many for a few."""
+    templates = templates_in(kind, inside(manifest, "spec"))
+    return pairs(inside(templates[0][1], "metadata").get("labels")) if templates else NOTHING
 
 
 def templates_in(kind: str, spec: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
