@@ -81,7 +81,8 @@ class Concept:
         name: what it is about, in words.
         way: how a value is taken over: `same` as it is, `words` by the tables of words, `form` in the other engine's
             form, `list` as a list, `hand` by a person.
-        note: in what engines differ; empty when a value can be taken over as it is.
+        note: in what engines differ, and what to do on one that has no such setting; empty when a value can be taken
+            over as it is.
     """
 
     name: str
@@ -117,13 +118,20 @@ class Setting:
 
 @cache
 def settings_of(engine: str) -> Mapping[str, Setting]:
-    """An engine's settings by idea, in its table's order; empty for one that nobody compared with others."""
+    """The settings an engine has, by idea, in its table's order; empty for one that nobody compared with others."""
     return MappingProxyType(
         {
             row["concept"]: Setting(row["concept"], row["field"], row["form"], tuple(row["also"].split()))
             for row in engine_rows(engine, "settings")
+            if row["field"]
         }
     )
+
+
+@cache
+def lacks_of(engine: str) -> Mapping[str, str]:
+    """What to do about an idea that an engine has no setting for, where its own table says it."""
+    return MappingProxyType({row["concept"]: row["absent"] for row in engine_rows(engine, "settings") if row["absent"]})
 
 
 @cache

@@ -63,6 +63,8 @@ class EngineKind:
         words: what it calls a setting of `Demand`, by the setting's name: how a remedy is written. An engine that
             bounds its cache by requests, not by tokens, has `requests` instead of `cache_tokens`.
         fp8_cache: its word for keys and values in FP8; empty when it has none.
+        gpu_flags: flags that say over how many GPUs a replica is split or copied; their product counts.
+        drain_flags: flags that say for how many seconds it finishes open requests when it is told to stop.
         absent: why a field here is empty, or why a table is missing from its folder, by its name.
     """
 
@@ -73,4 +75,6 @@ class EngineKind:
     memory: MemoryModel | None = None
     words: Mapping[str, str] = field(default_factory=dict)
     fp8_cache: str = ""
+    gpu_flags: tuple[str, ...] = ()
+    drain_flags: tuple[str, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from ..core.plan import Item
+from ..engines.registry import ENGINES
 from ..gpu.node_pool import COMPUTE_CLASS_LABEL, NODE_POOL_LABEL, SPOT_DRAIN_SECONDS
 from ..kinds.compute_class import node_choices
 from ..kinds.lenient import share
@@ -22,11 +23,12 @@ UPGRADE_SECONDS = 3600
 (docs.cloud.google.com/kubernetes-engine/docs/how-to/extended-duration-pods)."""
 MOST_NOTICE_SECONDS = 120
 """The longest notice a Spot node can be told to give, its last 15 s to system pods."""
-_DRAIN_FLAGS = frozenset({
-    "--graceful-termination-timeout",  # huggingface/text-generation-inference@v3.3.6 launcher/src/main.rs
-    "--shutdown-timeout",  # vllm-project/vllm@v0.24.0 vllm/engine/arg_utils.py
-    "--timeout-graceful-shutdown",  # Kludex/uvicorn docs/settings.md
-})  # fmt: skip
+_DRAIN_FLAGS = frozenset(
+    {
+        *(flag for engine in ENGINES for flag in engine.drain_flags),
+        "--timeout-graceful-shutdown",  # Kludex/uvicorn docs/settings.md
+    }
+)
 """Flags by which servers are told how long to finish open requests, in seconds."""
 
 

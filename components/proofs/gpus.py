@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from ..catalog.accelerators import accelerators
 from ..catalog.zones import ZONES_COMMAND, lacks, region_of, zones_by_accelerator, zones_in_region
 from ..core.plan import GPU, NodeShape
+from ..engines.registry import ENGINES
 from ..gpu.node_pool import ACCELERATOR_LABEL
 from ..reading.index import Index
 from ..reading.scheduler import ZONE, choice, selected_values, taint_misfits
@@ -21,11 +22,8 @@ NEWEST = "inference/max-compute-capability"
 """Annotation of a pod: highest CUDA compute capability its image starts on."""
 SHARING_LABEL = "cloud.google.com/gke-gpu-sharing-strategy"
 PARTITION_LABEL = "cloud.google.com/gke-gpu-partition-size"
-_SHARDS = frozenset({
-    "--num-shard", "--tensor-parallel-size", "-tp", "--tp-size", "--tp",
-    "--pipeline-parallel-size", "-pp", "--pp-size", "--data-parallel-size", "-dp", "--dp-size",
-})  # fmt: skip
-"""Flags of TGI, vLLM and SGLang that say over how many GPUs a model is split or copied; their product counts."""
+_SHARDS = frozenset(flag for engine in ENGINES for flag in engine.gpu_flags)
+"""Flags that say over how many GPUs a model is split or copied; their product counts."""
 
 
 @rule("shared-gpu-request", "scheduling", "error")

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from components.catalog.table import PROVENANCE, engine_rows
+from components.core.demand import Demand
+from components.engines.flag_tables import flags_of
 from components.engines.kind import EngineKind
 from components.engines.registry import ENGINES
 from components.engines.typed import TYPED
@@ -64,6 +66,23 @@ def test_a_reason_is_given_only_for_what_is_absent(engine: EngineKind) -> None:
         assert not there, f"{name} is there"
         assert len(why) > 10
         assert name.removesuffix(".tsv") in TABLES or hasattr(engine, name), f"nobody asks for {name}"
+
+
+@pytest.mark.parametrize("engine", [each for each in TYPED if each.words], ids=lambda engine: engine.kind)
+def test_what_a_remedy_says_can_be_written(engine: EngineKind) -> None:
+    settings = set(engine.config.model_fields)
+    assert set(engine.words.values()) <= settings
+    assert {"quantization", "request_tokens"} <= engine.words.keys() <= {field.name for field in fields(Demand)}
+    assert len({"cache_tokens", "requests"} & engine.words.keys()) == 1, "the one by which its cache is bounded"
+    assert bool(engine.fp8_cache) == ("kv_cache_dtype" in engine.words)
+
+
+@pytest.mark.parametrize("engine", TYPED, ids=lambda engine: engine.kind)
+def test_flags_that_proofs_read_are_the_engine_s_own(engine: EngineKind) -> None:
+    known = {flag.flag for flag in flags_of(engine.kind).values()}
+    assert set(engine.drain_flags) <= known
+    # Aliases such as `-tp` have no rows of their own.
+    assert known & set(engine.gpu_flags) or not engine.gpu_flags
 
 
 def test_every_folder_is_in_the_registry_and_every_engine_has_one() -> None:

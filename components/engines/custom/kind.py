@@ -9,6 +9,8 @@ _NOT_THERE = (
     "memory",
     "words",
     "fp8_cache",
+    "gpu_flags",
+    "drain_flags",
     "flags.tsv",
     "hardening.tsv",
     "image_sizes.tsv",

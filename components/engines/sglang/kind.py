@@ -20,7 +20,17 @@ SGLANG = EngineKind(
         "cache_tokens": "max_total_tokens",
     },
     fp8_cache="fp8_e4m3",
+    gpu_flags=(
+        "--tensor-parallel-size",
+        "--tp-size",
+        "--tp",
+        "--pipeline-parallel-size",
+        "--pp-size",
+        "--data-parallel-size",
+        "--dp-size",
+    ),
     absent={
+        "drain_flags": "it finishes all requests, without a limit",
         "releases.tsv": "no report of it gives a date instead of a version",
         "start_steps.tsv": "nobody published how long its warm-up takes",
         "image_sizes.tsv": "nobody published how large its image is",

@@ -16,6 +16,8 @@ TEI = EngineKind(
     memory=MemoryModel(budget, PHYSICS),
     absent={
         "words": "it has one GPU, no quantization and no cache: no setting is a remedy",
+        "gpu_flags": "it has one GPU",
+        "drain_flags": "it finishes all requests, without a limit",
         "fp8_cache": "it caches no keys and values",
         "settings.tsv": _GENERATES,
         "words.tsv": _GENERATES,

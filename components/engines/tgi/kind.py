@@ -28,6 +28,8 @@ TGI = EngineKind(
         "cache_tokens": "max_batch_total_tokens",
     },
     fp8_cache="fp8_e4m3fn",
+    gpu_flags=("--num-shard",),
+    drain_flags=("--graceful-termination-timeout",),
     absent={
         "start_steps.tsv": "nobody published how long its warm-up takes",
         "image_sizes.tsv": "nobody published how large its image is",

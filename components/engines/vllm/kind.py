@@ -21,5 +21,14 @@ VLLM = EngineKind(
         "requests": "max_num_seqs",
     },
     fp8_cache="fp8",
+    gpu_flags=(
+        "--tensor-parallel-size",
+        "-tp",
+        "--pipeline-parallel-size",
+        "-pp",
+        "--data-parallel-size",
+        "-dp",
+    ),
+    drain_flags=("--shutdown-timeout",),
     absent={"hardening.tsv": "its image needs nothing that a hardened pod lacks"},
 )

@@ -1,4 +1,8 @@
-"""Every section of a stack, in the order in which their parts are made: foundations first."""
+"""Every section of a stack, in the order in which their parts are made: foundations first.
+
+To add a section, write its file, name it here, and give its settings a field in `Environment`. The order in which
+sections are planned is nobody's list: each asks for the parts it needs.
+"""
 
 from __future__ import annotations
 
@@ -26,4 +30,3 @@ SECTIONS: tuple[Section, ...] = (
     TRAFFIC,
     POLICY,
 )
-"""A new section is its file, a line here, and its field in `Environment`."""

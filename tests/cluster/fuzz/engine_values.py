@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from components.catalog.metrics import emitted
 from components.catalog.zones import zones_in_region
 from components.engines.images import usable_tags
+from components.engines.registry import BY_KIND
 from components.engines.sglang import config as sglang
 from components.engines.sglang.catalog import parsers
 from components.engines.tgi import rules as tgi_rules
+from components.engines.typed import TYPED
 from components.engines.vllm import config as vllm
 from components.weights.download import DownloadConfig
 from components.weights.hyperdisk_ml import MULTI_ZONE
@@ -22,7 +24,6 @@ Override = Callable[["Author", Mapping[str, Any]], Any]
 """A field's value, given the author and what stands around it."""
 OMIT = object()
 """In place of a value: the field is left out after all."""
-ENGINES = ("vllm", "sglang", "tgi", "tei")
 _API_KEY = "API_KEY"
 _COMMITS = ("0" * 40, "0123456789abcdef0123456789abcdef01234567")
 _MIRROR = "example.com/mirror/"
@@ -67,7 +68,8 @@ def _topology(author: Author, about: Mapping[str, Any]) -> Any:
 
 
 def _gpus(author: Author, about: Mapping[str, Any]) -> Any:
-    return author.one(*((1, 1, 1, 2, 4) if _kind(about) in ("vllm", "sglang", "tgi") else (0, 1, 1, 1, 2)))
+    engine = BY_KIND.get(_kind(about))
+    return author.one(*((1, 1, 1, 2, 4) if engine and engine.config.needs_gpu else (0, 1, 1, 1, 2)))
 
 
 def _parser(field: str) -> Override:
@@ -75,7 +77,7 @@ def _parser(field: str) -> Override:
 
 
 def _metrics(author: Author, about: Mapping[str, Any]) -> Any:
-    names = emitted(author.one(*ENGINES))
+    names = emitted(author.one(*(engine.kind for engine in TYPED)))
     name = author.one(*(name for name, kind in names.items() if kind in ("gauge", "counter")))
     return {name: author.one(0.001, 1, 7.5, 1e6)}
 
@@ -134,7 +136,7 @@ OVERRIDES: Mapping[str, Override] = {
     "ModelServerConfig.gpus": _gpus,
     "ModelServerConfig.nodes": _nodes,
     "ModelServerConfig.exclusive_topology": _topology,
-    "AutoscalingConfig.pod_metrics": _metrics,
+    "HpaConfig.pod_metrics": _metrics,
     "SglangEngine.api_key_variable": of(_API_KEY),
     "ModelServerConfig.secret_env": _secret_env,
     "NodeDisk.size": of("1Gi", "1.5Gi", "500M", "1024Ki", "9999999999999Ei"),
