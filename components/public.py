@@ -66,10 +66,11 @@ from .rollout.canary import ab_test as ab_test
 from .rollout.canary import canary as canary
 from .rollout.model import ModelConfig as ModelConfig
 from .rollout.variant import Variant as Variant
-from .scaling.autoscaler import AutoscalingConfig as AutoscalingConfig
-from .scaling.autoscaler import ScalingPolicy as ScalingPolicy
-from .scaling.autoscaler import ScalingRules as ScalingRules
-from .scaling.autoscaler import autoscaler as autoscaler
+from .scaling.hpa import HpaConfig as HpaConfig
+from .scaling.hpa import ScalingPolicy as ScalingPolicy
+from .scaling.hpa import ScalingRules as ScalingRules
+from .scaling.scaler import ScaleTarget as ScaleTarget
+from .scaling.scaler import autoscaler as autoscaler
 from .serving.config import ModelServerConfig as ModelServerConfig
 from .serving.config import ResourcesConfig as ResourcesConfig
 from .serving.config import SecretKeyConfig as SecretKeyConfig
@@ -90,6 +91,7 @@ from .traffic.backends.istio import IstioRoute as IstioRoute
 from .traffic.backends.istio import LoadBalancing as LoadBalancing
 from .traffic.route import HeaderMatch as HeaderMatch
 from .traffic.route import RouteRule as RouteRule
+from .traffic.route import RouteTarget as RouteTarget
 from .traffic.service import ServiceConfig as ServiceConfig
 from .weights.cache import Claim as Claim
 from .weights.cache import ExistingClaim as ExistingClaim

@@ -31,9 +31,9 @@ class PodMetric:
 
 
 def pod_metrics(tracks: Iterable[TrackFacts]) -> Iterator[PodMetric]:
-    """The metrics that the autoscalers of these versions read."""
+    """The metrics that the autoscalers of these versions read through the adapter."""
     for track in tracks:
-        for name in track.signals:
+        for name in track.adapted:
             match track.metrics[name]:
                 case "gauge":
                     yield PodMetric(name, "gauge")

@@ -11,9 +11,39 @@ from typing import Literal, cast
 from .table import engine_rows, rows
 
 MetricKind = Literal["gauge", "counter", "histogram", "summary"]
-Role = Literal["queue", "running", "kv", "ttft", "tpot", "requests"]
-"""What a metric tells, whatever its engine calls it: requests waiting, requests in the batch, share of the KV cache in
-use, seconds to the first token, seconds an output token, requests received or finished."""
+Role = Literal[
+    "waiting_requests",
+    "running_requests",
+    "cache_use",
+    "time_to_first_token",
+    "inter_token_latency",
+    "time_per_output_token",
+    "request_latency",
+    "queue_time",
+    "prompt_tokens",
+    "generated_tokens",
+    "requests",
+    "failed_requests",
+]
+"""What a metric tells, whatever its engine calls it: the language of scaling, alerts, dashboards and analysis.
+metric_roles.tsv says what each means, in which unit, and how it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleMeaning:
+    """What a role means.
+
+    Attributes:
+        role: the role.
+        unit: what its values count.
+        kinds: Prometheus types that can play it. A histogram of tokens plays it by its sum.
+        meaning: what it tells, in a few words.
+    """
+
+    role: Role
+    unit: str
+    kinds: tuple[MetricKind, ...]
+    meaning: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +95,39 @@ def emitted(engine: str, release: tuple[int, ...] | None = None) -> Mapping[str,
 @cache
 def role(engine: str, wanted: Role) -> str:
     """The name of the metric that plays a role for an engine; empty where the engine has none (TGI has no KV gauge)."""
-    return next((metric.name for metric in metrics_of(engine) if metric.role == wanted), "")
+    return roles_of(engine).get(wanted, "")
+
+
+@cache
+def roles_of(engine: str, release: tuple[int, ...] | None = None) -> Mapping[Role, str]:
+    """The metrics that play a role for an engine; `roles_absent` says why one is missing.
+
+    Args:
+        engine: who emits them.
+        release: its release as numbers, `(0, 5, 20)`; without one, the newest we know.
+    """
+    known = emitted(engine, release)
+    return MappingProxyType({
+        metric.role: metric.name for metric in metrics_of(engine) if metric.role and metric.name in known
+    })  # fmt: skip
+
+
+@cache
+def roles_absent(engine: str) -> Mapping[Role, str]:
+    """The roles that no metric of an engine plays, each with the reason."""
+    return MappingProxyType({cast("Role", row["role"]): row["why"] for row in engine_rows(engine, "roles_absent")})
+
+
+@cache
+def role_meanings() -> Mapping[Role, RoleMeaning]:
+    """What each role means, in the table's order."""
+    found = (
+        RoleMeaning(
+            cast("Role", row["role"]),
+            row["unit"],
+            cast("tuple[MetricKind, ...]", tuple(row["kinds"].split(","))),
+            row["meaning"],
+        )
+        for row in rows("metric_roles")
+    )
+    return MappingProxyType({meaning.role: meaning for meaning in found})

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import pulumi
 
 from ..addons.addons import MetricsAdapterConfig
-from ..scaling.autoscaler import AutoscalingConfig, autoscaler
+from ..scaling.registry import AutoscalingConfig
+from ..scaling.scaler import ScaleTarget, autoscaler
 from .component import Component
 
 
 class Autoscaler(Component):
-    """A HorizontalPodAutoscaler for a Deployment that sets no `replicas`; a `ModelServer` brings its own.
+    """A scaler for a Deployment that sets no `replicas`; a `ModelServer` brings its own.
 
     Args:
         name: the component's name.
@@ -38,8 +39,6 @@ class Autoscaler(Component):
         emitted: Mapping[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        part = autoscaler(
-            name, config, namespace=namespace, deployment=deployment, adapter=adapter, emitted=emitted or {}
-        )
-        super().__init__(part, opts=opts)
+        target = ScaleTarget(deployment, namespace, name, emitted=emitted or {}, adapter=adapter)
+        super().__init__(autoscaler(name, config, target), opts=opts)
         self.config = config

@@ -34,6 +34,7 @@ class TrackFacts:
         metrics_path: where the engine answers Prometheus; empty when it does not.
         metrics_port: name of the container port that does.
         signals: the metrics among those that its autoscaler reads.
+        adapted: the signals that reach the autoscaler through the metrics adapter.
     """
 
     name: str
@@ -53,6 +54,7 @@ class TrackFacts:
     metrics_path: str = ""
     metrics_port: str = "http"
     signals: tuple[str, ...] = ()
+    adapted: tuple[str, ...] = ()
 
     @property
     def server(self) -> str:

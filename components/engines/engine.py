@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
+from ..catalog.metrics import Role
 from ..core.config import Config, patterned
 from ..core.demand import Demand
 from ..core.manifest import Shared
@@ -106,7 +107,7 @@ class Launch:
         token_env: variable that hands the Hugging Face token over; empty when the engine reads none.
         metrics_path: where Prometheus metrics are; empty when there are none.
         metrics: what it emits: Prometheus name to gauge, counter, histogram or summary.
-        queue_metric: the gauge of requests that wait; empty when the engine has none.
+        roles: the metrics among them that play a role, such as the gauge of requests that wait.
         min_compute_capability: lowest CUDA compute capability the image is built for; 0 when unknown.
         max_compute_capability: highest one it starts on; 0 when newer GPUs run it too, or when unknown.
         secret_variables: environment variables that `args` hand on, and that `secret_env` must therefore define.
@@ -133,7 +134,7 @@ class Launch:
     token_env: str = "HF_TOKEN"
     metrics_path: str = "/metrics"
     metrics: Mapping[str, str] = field(default_factory=dict)
-    queue_metric: str = ""
+    roles: Mapping[Role, str] = field(default_factory=dict)
     min_compute_capability: float = 0.0
     max_compute_capability: float = 0.0
     secret_variables: tuple[str, ...] = ()

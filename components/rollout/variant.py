@@ -7,7 +7,7 @@ from pydantic import Field
 from ..core.config import Config, Count, EnvName, HubId, Revision
 from ..core.errors import ConfigError, Path, moved
 from ..engines.registry import EngineConfig
-from ..scaling.autoscaler import AutoscalingConfig
+from ..scaling.registry import AutoscalingConfig
 from ..serving.config import ModelServerConfig, ResourcesConfig
 
 

@@ -33,7 +33,7 @@ from ..engines.engine import SpansNodes
 from ..engines.flags import variables_misfits
 from ..engines.registry import ENGINES, EngineConfig
 from ..memory.architecture import ArchitectureConfig
-from ..scaling.autoscaler import AutoscalingConfig
+from ..scaling.registry import AutoscalingConfig
 from ..traffic.service import ServiceConfig
 from ..weights import cache as caches
 from ..weights.cache import CacheConfig, Claim, NodeDisk

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from ..catalog import metrics
 from ..core.config import Config
-from ..core.errors import ConfigError, MisfitError, did_you_mean
+from ..core.errors import ConfigError, MisfitError, did_you_mean, dotted
 from ..engines.engine import Launch
 from ..engines.flag_tables import Concept, Setting, concepts, lacks_of, setting, settings_of, word_on
 from ..engines.flags import name_of
@@ -25,14 +25,6 @@ from .config import ModelServerConfig
 _OURS = frozenset({"kind", "version", "image", "extra_args"})
 """Settings of an engine that are no flags of it."""
 _ROUNDS = 50
-_ROLES: tuple[tuple[metrics.Role, str], ...] = (
-    ("queue", "requests that wait"),
-    ("running", "requests in the batch"),
-    ("kv", "share of the KV cache in use"),
-    ("ttft", "time to the first token"),
-    ("tpot", "time of an output token"),
-    ("requests", "requests in all"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,18 +219,19 @@ def _follows(config: ModelServerConfig, to: str, old: Launch, new: Launch) -> It
     yield "runs as", f"uid {old.security.user}", f"uid {new.security.user}"
     yield "weights are kept at", old.cache_path, new.cache_path
     yield "scraped at", old.metrics_path or "nowhere", new.metrics_path or "nowhere"
-    for role, what in _ROLES:
+    for role, told in metrics.role_meanings().items():
         before, after = metrics.role(of, role), metrics.role(to, role)
         if before or after:
-            yield f"dashboards and alerts: {what}", before or "none", after or "none"
+            yield f"dashboards and alerts: {told.meaning}", before or "none", after or "none"
     ours, theirs = routes_of(of), routes_of(to)
     shared = " or ".join(route for route, form in ours.items() if theirs.get(route) == form)
     for route, form in ours.items():
         if theirs.get(route) != form:
             yield f"clients of {route}", f"{form}'s form", f"{_form_at(theirs, route)}; move them to {shared} first"
-    scaling = config.autoscaling
-    if scaling and scaling.queue_depth is not None:
-        yield "autoscaling: queue_depth reads", old.queue_metric, new.queue_metric or "nothing; choose another signal"
+    for signal in config.autoscaling.signals if config.autoscaling else ():
+        if signal.role is not None:
+            what = f"autoscaling: {dotted(signal.at)} reads"
+            yield what, old.roles.get(signal.role, ""), new.roles.get(signal.role, "nothing; choose another signal")
     for before, after in renamed_metrics(config, to).items():
         yield "autoscaling: pod_metrics reads", before, after or "nothing like it; choose another signal"
     if config.security.model_fields_set:
@@ -255,7 +248,7 @@ def renamed_metrics(config: ModelServerConfig, to: str) -> dict[str, str]:
     """The old engine's metrics that autoscaling names, each with the new one's; empty where it has none."""
     of = config.engine.kind
     roles = {metric.name: metric.role for metric in metrics.metrics_of(of)}
-    named = config.autoscaling.pod_metrics if config.autoscaling else {}
+    named = [signal.metric for signal in config.autoscaling.signals] if config.autoscaling else []
     return {name: metrics.role(to, role) if (role := roles[name]) else "" for name in named if name in roles}
 
 

@@ -11,7 +11,7 @@ from ..core.manifest import metadata, object_item, without_none
 from ..core.plan import Item, Part
 from ..engines.engine import Launch
 from ..monitoring.scrape import scrape_item, scraper_namespace
-from ..scaling.autoscaler import autoscaler_item
+from ..scaling.scaler import ScaleTarget
 from ..traffic.service import service_host, service_item, service_url
 from ..weights import cache
 from ..weights.cache import Claim, ExistingClaim, claim_items
@@ -199,17 +199,17 @@ def _track_items(
     ]
     if config.autoscaling:
         try:
-            items.append(
-                autoscaler_item(
+            items += config.autoscaling.items(
+                ScaleTarget(
                     track.deployment(name),
                     config.namespace,
-                    config.autoscaling,
-                    component=name,
-                    role=track.role("autoscaler"),
-                    adapter=site.adapter,
+                    name,
+                    deployment["apiVersion"],
+                    deployment["kind"],
                     emitted=launch.metrics,
-                    queue_metric=launch.queue_metric,
-                    target=(deployment["apiVersion"], deployment["kind"]),
+                    roles=launch.roles,
+                    adapter=site.adapter,
+                    role=track.role("autoscaler"),
                     after=(role,),
                 )
             )

@@ -11,6 +11,7 @@ from ..core.errors import ConfigError, Path, moved
 from ..core.facts import TrackFacts
 from ..core.names import physical_name
 from ..engines.engine import Launch
+from ..scaling.scaler import signal_metrics
 from .config import ModelServerConfig
 from .leader_worker_set import LEADER, group_name
 from .pod import PORT, gpus_of
@@ -55,12 +56,12 @@ class Track:
     @property
     def fewest(self) -> int:
         """Replicas there always are."""
-        return self.config.autoscaling.min if self.config.autoscaling else self.config.replicas
+        return self.config.autoscaling.fewest if self.config.autoscaling else self.config.replicas
 
     @property
     def most(self) -> int:
         """Replicas there can be."""
-        return self.config.autoscaling.max if self.config.autoscaling else self.config.replicas
+        return self.config.autoscaling.most if self.config.autoscaling else self.config.replicas
 
     @contextmanager
     def blamed(self) -> Iterator[None]:
@@ -88,6 +89,7 @@ class Track:
             site: what surrounds the server.
         """
         config = self.config
+        signals = _signals(config, launch)
         return TrackFacts(
             name=self.name,
             role=self.pods,
@@ -105,7 +107,8 @@ class Track:
             metrics=launch.metrics,
             metrics_path=launch.metrics_path,
             metrics_port=PORT,
-            signals=_signals(config, launch),
+            signals=signals,
+            adapted=signals if config.autoscaling and config.autoscaling.READS_ADAPTER else (),
         )
 
 
@@ -121,4 +124,4 @@ def _signals(config: ModelServerConfig, launch: Launch) -> tuple[str, ...]:
     scaling = config.autoscaling
     if scaling is None:
         return ()
-    return (*([launch.queue_metric] if scaling.queue_depth is not None else []), *scaling.pod_metrics)
+    return signal_metrics(scaling, launch.roles)

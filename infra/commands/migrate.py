@@ -87,15 +87,14 @@ def _block(config: ModelConfig, engine: Mapping[str, Any], to: str, *, replace: 
         return {"rollout": {"kind": "canary", "canary": {"engine": dict(engine)}}}
     block: dict[str, Any] = {"engine": dict(engine)}
     if renamed := {old: new for old, new in renamed_metrics(config, to).items() if new}:
-        block["autoscaling"] = _scaling(config, renamed)
+        block["autoscaling"] = _renamed(config, renamed)
     return block
 
 
-def _scaling(config: ModelServerConfig, renamed: Mapping[str, str]) -> dict[str, Any]:
+def _renamed(config: ModelServerConfig, names: Mapping[str, str]) -> dict[str, Any]:
     """Autoscaling by the new engine's names."""
-    scaling = config.autoscaling.model_dump(mode="json", exclude_unset=True) if config.autoscaling else {}
-    metrics = {renamed.get(name, name): target for name, target in scaling.get("pod_metrics", {}).items()}
-    return {**scaling, "pod_metrics": metrics}
+    scaling = config.autoscaling.renamed(names) if config.autoscaling else None
+    return scaling.model_dump(mode="json", exclude_unset=True) if scaling else {}
 
 
 def _tried(

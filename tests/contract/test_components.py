@@ -31,7 +31,7 @@ from components.monitoring.scrape import ScrapeTarget, StandalonePrometheus
 from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.canary import AbRollout, CanaryRollout
 from components.rollout.variant import Variant
-from components.scaling.autoscaler import AutoscalingConfig
+from components.scaling.hpa import HpaConfig
 from components.serving.config import ModelServerConfig
 from components.tenancy.namespace import NamespaceConfig, QuotaConfig
 from components.tenancy.priority_class import PriorityClassConfig
@@ -65,7 +65,7 @@ PUBLIC: dict[type[Component], Build] = {
         "it", ROUTE, namespace="inference", host="chat.inference.svc.cluster.local", opts=opts
     ),
     Autoscaler: lambda opts: Autoscaler(
-        "it", AutoscalingConfig(min=1, max=2, cpu_percent=70), namespace="inference", deployment="chat", opts=opts
+        "it", HpaConfig(min=1, max=2, cpu_percent=70), namespace="inference", deployment="chat", opts=opts
     ),
     Namespace: lambda opts: Namespace("it", NamespaceConfig(quota=QuotaConfig(gpus=2)), opts=opts),
     PriorityClass: lambda opts: PriorityClass("it", PriorityClassConfig(value=10), opts=opts),
@@ -94,7 +94,7 @@ def refused(program: Callable[[], Any]) -> list[str]:
 
 
 def scaler(**settings: Any) -> Autoscaler:
-    return Autoscaler("a", AutoscalingConfig(**settings), namespace="inference", deployment="chat")
+    return Autoscaler("a", HpaConfig(**settings), namespace="inference", deployment="chat")
 
 
 def test_every_public_class_is_tried_here() -> None:

@@ -156,7 +156,7 @@ class CustomEngine(Engine):
             token_env="HF_TOKEN" if self.reads_hub_token else "",
             metrics_path=self.metrics.path if self.metrics else "",
             metrics=_emitted(self.metrics),
-            queue_metric=metrics.role(self.metrics.like, "queue") if self.metrics and self.metrics.like else "",
+            roles=metrics.roles_of(self.metrics.like) if self.metrics and self.metrics.like else {},
             min_compute_capability=self.min_compute_capability or 0.0,
         )
 

@@ -99,7 +99,7 @@ class SglangEngine(SglangFlags):
             # (sgl-project/sglang docker/Dockerfile@004740a9).
             security=Security(user=0, group=0, fs_group=0, read_only_root=False),
             metrics=metrics.emitted("sglang", self.release),
-            queue_metric=metrics.role("sglang", "queue"),
+            roles=metrics.roles_of("sglang", self.release),
             min_compute_capability=self._min_compute_capability(),
             max_compute_capability=attention_gpus(self.attention_backend or "")[1],
             secret_variables=(self.api_key_variable,) if self.api_key_variable else (),

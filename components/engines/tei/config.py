@@ -152,7 +152,7 @@ class TeiEngine(Engine):
             drain_seconds=self.drain_seconds,
             security=Security(user=_USER, group=_USER, fs_group=_USER, read_only_root=True),
             metrics=metrics.emitted("tei"),
-            queue_metric=metrics.role("tei", "queue"),
+            roles=metrics.roles_of("tei"),
             min_compute_capability=chosen.min_compute_capability,
             max_compute_capability=chosen.max_compute_capability,
             egress_ports=(int(self.otlp_endpoint.rpartition(":")[2]),) if self.otlp_endpoint else (),

@@ -87,7 +87,7 @@ class TgiEngine(TgiFlags):
             # (huggingface/text-generation-inference#3082, open). Without DAC_OVERRIDE, root needs the group.
             security=Security(user=0, group=0, fs_group=0, read_only_root=True),
             metrics=metrics.emitted("tgi"),
-            queue_metric=metrics.role("tgi", "queue"),
+            roles=metrics.roles_of("tgi"),
             min_compute_capability=self._min_compute_capability(),
             egress_ports=(int(self.otlp_endpoint.rpartition(":")[2]),) if self.otlp_endpoint else (),
             # Dockerfile@v3.3.6: VIRTUAL_ENV, which has huggingface_hub 0.30 (server/uv.lock).

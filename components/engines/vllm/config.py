@@ -141,7 +141,7 @@ class VllmEngine(VllmFlags):
             drain_seconds=self.shutdown_timeout,
             security=Security(user=_USER, group=0, fs_group=_USER, read_only_root=True),
             metrics={} if self.disable_log_stats else metrics.emitted("vllm"),
-            queue_metric="" if self.disable_log_stats else metrics.role("vllm", "queue"),
+            roles={} if self.disable_log_stats else metrics.roles_of("vllm"),
             min_compute_capability=self._capability(),
             shared_memory_gib=self._media_gib(),
             # vllm-project/vllm docker/Dockerfile: the image's own Python has the wheel (`uv pip install --system`).

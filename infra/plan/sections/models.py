@@ -13,7 +13,7 @@ from components.gpu.node_pool import GpuNodePoolConfig
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
 from components.monitoring.scrape import NoPrometheus
-from components.rollout.model import ModelConfig, model
+from components.rollout.model import ModelConfig, model, scalers
 from components.serving.model_server import SERVER_KINDS
 from components.serving.pod import gpus_of
 from components.serving.site import Site
@@ -66,6 +66,9 @@ def _model_problems(environment: Environment, config: ModelConfig, path: Path) -
     if wanted and wanted not in (*declared, *GIVEN):
         message = f'"{wanted}" is not in priority_classes; {did_you_mean(wanted, [*declared, *GIVEN])}'
         yield Dangling((*path, "priority_class"), message, to=(("priority_classes", wanted),))
+    for at, scaler in scalers(config):
+        for addon in scaler.NEEDS:
+            yield from missing_addon(environment, addon, f"autoscaling of kind {scaler.kind}", (*path, *at))
     if config.autoscaling and "replicas" in config.model_fields_set:
         message = "is not used where autoscaling is set, which says min and max; drop one of them"
         yield Problem((*path, "replicas"), message)
@@ -140,6 +143,8 @@ def _before(
     if (key := f"PriorityClass/{config.priority_class}") in ready:
         yield key
     yield from scrape_charts(assembly)
+    needed = dict.fromkeys(addon for _, scaler in scalers(config) for addon in scaler.NEEDS)
+    yield from (assembly.charts[addon] for addon in needed if addon in assembly.charts)
     if isinstance(config.hf_token, ExternalSecret) and "external_secrets" in assembly.charts:
         yield assembly.charts["external_secrets"]
     if config.nodes > 1 and "leader_worker_set" in assembly.charts:

@@ -147,7 +147,7 @@ _HEADERS = [{"headers": {"x": {"exact": "a", "prefix": "b"}}, "to": {"chat": 100
 _PROBES = {"startup": {"period_seconds": 604800, "failure_threshold": 5000}}
 _KEY = {"name": "a", "key": "a"}
 FAULTS: Mapping[str, tuple[dict[str, Any], ...]] = {
-    "components.scaling.autoscaler:AutoscalingConfig._can_scale": (
+    "components.scaling.hpa:HpaConfig._can_scale": (
         _model(autoscaling={"min": 0, "max": 2, "cpu_percent": 50}),
         _model(autoscaling={"min": 3, "max": 2, "cpu_percent": 50}),
     ),

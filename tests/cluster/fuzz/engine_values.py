@@ -136,7 +136,7 @@ OVERRIDES: Mapping[str, Override] = {
     "ModelServerConfig.gpus": _gpus,
     "ModelServerConfig.nodes": _nodes,
     "ModelServerConfig.exclusive_topology": _topology,
-    "AutoscalingConfig.pod_metrics": _metrics,
+    "HpaConfig.pod_metrics": _metrics,
     "SglangEngine.api_key_variable": of(_API_KEY),
     "ModelServerConfig.secret_env": _secret_env,
     "NodeDisk.size": of("1Gi", "1.5Gi", "500M", "1024Ki", "9999999999999Ei"),

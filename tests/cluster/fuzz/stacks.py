@@ -153,7 +153,7 @@ class Author:
 _LIKELY = {
     "GpuNodePoolConfig": ("accelerator", "nodes"),
     "Priority": ("accelerator", "machine_type"),
-    "AutoscalingConfig": ("cpu_percent",),
+    "HpaConfig": ("cpu_percent",),
     "RouteRule": ("path_prefix",),
     "AddonsConfig": (
         "istio",
@@ -311,7 +311,7 @@ _OVERRIDES: Mapping[str, Callable[[Author, Mapping[str, Any]], Any]] = {
     "ResourcesConfig.memory": of("4Gi", "8G", "3.5Gi", "4294967296", "6Gi", "5000M", "9999999999999Ei", "1", "1024Ki"),
     "ResourcesConfig.cpu": of("1", "500m", "0.5", ".25", "0.0001", "1000000"),
     "ResourcesConfig.cpu_limit": of("4", "2", "0.25", "1.5"),
-    "AutoscalingConfig.min": of(1, 2, 0),
+    "HpaConfig.min": of(1, 2, 0),
     "RouteRule.headers[]": _header,
     "ModelServerConfig.namespace": _known("namespaces"),
     "ModelServerConfig.runs_on": _runs_on,

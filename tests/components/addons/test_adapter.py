@@ -10,7 +10,7 @@ from components.addons.addons import MetricsAdapterConfig
 from components.catalog.metrics import metrics_of
 from components.core.errors import ConfigError
 from components.engines.tgi.config import TgiEngine
-from components.scaling.autoscaler import AutoscalingConfig
+from components.scaling.hpa import HpaConfig
 from components.serving.config import ModelServerConfig
 from components.serving.model_server import model_server
 from components.serving.site import Site
@@ -64,7 +64,7 @@ def test_no_rule_but_ours_is_served_and_none_twice() -> None:
 
 
 def test_the_adapter_is_told_what_the_autoscalers_of_each_version_read() -> None:
-    scaling = AutoscalingConfig(min=1, max=4, queue_depth=10, pod_metrics={"tgi_request_count": 3})
+    scaling = HpaConfig(min=1, max=4, queue_depth=10, pod_metrics={"tgi_request_count": 3})
     config = ModelServerConfig(model="org/model", engine=TgiEngine(), autoscaling=scaling)
     part = model_server("chat", config, Site(adapter=ADAPTER))
     assert set(pod_metrics(part.tracks)) == {

@@ -13,7 +13,8 @@ from components.core.plan import Part, Plan
 from components.kinds.names import CONTROLLERS, SCALERS, SERVERS
 from components.kinds.scaler import Scale, scale_of
 from components.reading.index import Index
-from components.scaling.autoscaler import AutoscalingConfig, autoscaler_item
+from components.scaling.hpa import HpaConfig
+from components.scaling.scaler import ScaleTarget
 from infra.diff.snapshots.from_plan import resources_of
 from infra.diff.snapshots.snapshot import Snapshot
 from infra.diff.telling.pods import IntRange, Pods
@@ -48,8 +49,8 @@ def test_nothing_else_is_an_autoscaler(kind: str) -> None:
 
 @given(st.integers(1, 50), st.integers(0, 50), st.sampled_from(SERVERS))
 def test_an_autoscaler_of_ours_is_read_as_it_was_told(fewest: int, more: int, kind: str) -> None:
-    config = AutoscalingConfig(min=fewest, max=fewest + more, cpu_percent=50)
-    item = autoscaler_item("a", "b", config, component="c", adapter=None, emitted={}, target=("apps/v1", kind))
+    config = HpaConfig(min=fewest, max=fewest + more, cpu_percent=50)
+    (item,) = config.items(ScaleTarget("a", "b", "c", kind=kind))
     assert scale_of(item.kind, item.properties) == Scale(fewest, fewest + more, kind, "a")
 
 

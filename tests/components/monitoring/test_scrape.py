@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from components.core.errors import ConfigError
 from components.core.plan import Item
 from components.monitoring.scrape import (
     ManagedPrometheus,
@@ -92,5 +93,5 @@ def test_prometheus_is_chosen_by_kind() -> None:
 
 
 def test_a_reading_every_second_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"interval_seconds: got 1; must be 5 to 604800"):
+    with pytest.raises(ConfigError, match=r"interval_seconds: got 1; must be 5 to 604800"):
         ManagedPrometheus(kind="managed", interval_seconds=1)

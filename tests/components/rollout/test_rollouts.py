@@ -14,7 +14,7 @@ from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.canary import AbRollout, CanaryRollout
 from components.rollout.model import ModelConfig, model, track_labels
 from components.rollout.variant import Variant
-from components.scaling.autoscaler import AutoscalingConfig
+from components.scaling.hpa import HpaConfig
 from components.serving.site import Site
 from tests.components.parts import container, kinds, manifest
 
@@ -51,7 +51,7 @@ def test_a_share_that_whole_pods_cannot_give_is_refused_with_one_they_can() -> N
 
 
 def test_a_share_by_pods_and_an_autoscaler_exclude_each_other() -> None:
-    scaling = AutoscalingConfig(min=1, max=4, cpu_percent=70)
+    scaling = HpaConfig(min=1, max=4, cpu_percent=70)
     with pytest.raises(ConfigError, match="cannot hold while pods are scaled"):
         model("tgi", config(autoscaling=scaling, rollout=CanaryRollout(canary=NEW, percent=10)))
 
@@ -63,7 +63,7 @@ def test_without_a_share_the_canary_is_one_pod() -> None:
 
 
 def test_a_canary_of_one_pod_is_not_scaled_with_the_stable_version() -> None:
-    scaling = AutoscalingConfig(min=4, max=8, cpu_percent=70)
+    scaling = HpaConfig(min=4, max=8, cpu_percent=70)
     for variant in (NEW, Variant(replicas=1)):
         part = model("tgi", config(autoscaling=scaling, rollout=CanaryRollout(canary=variant)))
         assert manifest(part, "Deployment", "tgi-canary")["spec"]["replicas"] == 1
@@ -131,7 +131,7 @@ def test_versions_on_one_engine_are_one_job_of_prometheus() -> None:
 
 
 def test_the_facts_of_each_version_are_what_its_manifests_say() -> None:
-    scaling = AutoscalingConfig(min=2, max=6, cpu_percent=70)
+    scaling = HpaConfig(min=2, max=6, cpu_percent=70)
     part = model("tgi", config(autoscaling=scaling, rollout=CanaryRollout(canary=NEW)))
     stable, canary = part.tracks
     assert (stable.fewest, stable.most, canary.fewest, canary.most) == (2, 6, 1, 1)
@@ -177,7 +177,7 @@ def test_each_version_has_its_own_budget_so_that_a_cold_standby_blocks_no_drain(
 
 
 def test_each_version_that_scales_has_its_own_autoscaler() -> None:
-    scaling = AutoscalingConfig(min=1, max=4, cpu_percent=70)
+    scaling = HpaConfig(min=1, max=4, cpu_percent=70)
     part = model("tgi", config(autoscaling=scaling, rollout=AbRollout(experimental=NEW)))
     assert kinds(part).count("HorizontalPodAutoscaler") == 2
 
@@ -194,7 +194,7 @@ def test_a_route_can_tell_the_versions_apart_by_what_their_pods_carry() -> None:
             assert sum(labels.items() <= found.items() for found in pods) == 1
 
 
-SCALED = AutoscalingConfig(min=1, max=3, queue_depth=5)
+SCALED = HpaConfig(min=1, max=3, queue_depth=5)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.canary import CanaryRollout
 from components.rollout.model import ModelConfig, model
 from components.rollout.variant import Variant
-from components.scaling.autoscaler import AutoscalingConfig
+from components.scaling.hpa import HpaConfig
 from components.serving.site import Site
 from tests.components.parts import container, kinds, manifest, variables
 
@@ -149,7 +149,7 @@ def test_the_controller_s_own_service_gets_a_name_that_is_not_ours(pairs: Site) 
 
 def test_an_autoscaler_scales_groups(pairs: Site) -> None:
     scaled = Site(pairs.nodes, pairs.placement, adapter=MetricsAdapterConfig(kind="stackdriver"))
-    part = served(scaled, autoscaling=AutoscalingConfig(min=1, max=3, queue_depth=8))
+    part = served(scaled, autoscaling=HpaConfig(min=1, max=3, queue_depth=8))
     assert manifest(part, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"] == {
         "apiVersion": "leaderworkerset.x-k8s.io/v1",
         "kind": "LeaderWorkerSet",

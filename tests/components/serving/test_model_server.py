@@ -15,7 +15,7 @@ from components.core.plan import Part, SecretRef
 from components.engines.custom.config import CustomEngine, MetricsConfig
 from components.engines.tgi.config import TgiEngine
 from components.monitoring.scrape import ManagedPrometheus
-from components.scaling.autoscaler import AutoscalingConfig
+from components.scaling.hpa import HpaConfig
 from components.serving.config import ModelServerConfig, ResourcesConfig, SecurityConfig, UpdateConfig
 from components.serving.model_server import model_server
 from components.serving.network_policy import EgressConfig, NetworkConfig
@@ -173,13 +173,13 @@ def test_pulumi_waits_long_enough_for_every_replica_to_load(l4_site: Site) -> No
 
 
 def test_pulumi_waits_for_as_many_pods_as_an_autoscaler_may_have_made() -> None:
-    scaled = server(autoscaling=AutoscalingConfig(min=1, max=20, cpu_percent=70))
+    scaled = server(autoscaling=HpaConfig(min=1, max=20, cpu_percent=70))
     timeouts = {item.kind: item.timeout_seconds for item in model_server("chat", scaled).items}
     assert timeouts["Deployment"] == timeouts["Service"] == 20 * (900 + 1800)
 
 
 def test_replicas_are_absent_from_what_is_scaled() -> None:
-    scaled = server(autoscaling=AutoscalingConfig(min=1, max=4, cpu_percent=70))
+    scaled = server(autoscaling=HpaConfig(min=1, max=4, cpu_percent=70))
     part = model_server("chat", scaled)
     assert "replicas" not in manifest(part, "Deployment")["spec"]
     target = manifest(part, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]
@@ -189,13 +189,13 @@ def test_replicas_are_absent_from_what_is_scaled() -> None:
 
 def test_a_signal_that_cannot_be_served_is_refused_with_its_path() -> None:
     with pytest.raises(ConfigError) as refusal:
-        model_server("chat", server(autoscaling=AutoscalingConfig(min=1, max=4, queue_depth=10)))
+        model_server("chat", server(autoscaling=HpaConfig(min=1, max=4, queue_depth=10)))
     assert str(refusal.value).startswith("autoscaling.queue_depth: needs a metrics adapter")
 
 
 def test_the_queue_is_tgi_s_own_metric_under_the_adapter_s_name(l4_site: Site) -> None:
     site = replace(l4_site, adapter=MetricsAdapterConfig(kind="stackdriver"))
-    part = model_server("chat", server(autoscaling=AutoscalingConfig(min=1, max=4, queue_depth=10)), site)
+    part = model_server("chat", server(autoscaling=HpaConfig(min=1, max=4, queue_depth=10)), site)
     metric = manifest(part, "HorizontalPodAutoscaler")["spec"]["metrics"][0]["pods"]
     assert metric["metric"]["name"] == "prometheus.googleapis.com|tgi_queue_size|gauge"
     assert metric["target"] == {"type": "AverageValue", "averageValue": "10"}
@@ -387,7 +387,7 @@ def test_a_custom_container_runs_as_written_with_the_model_s_variables() -> None
 
 def test_a_custom_engine_may_say_whose_metrics_it_emits() -> None:
     launch = custom(metrics=MetricsConfig(like="vllm", names={"my_total": "counter"})).launch("a/b", None, 1)
-    assert launch.queue_metric == "vllm:num_requests_waiting"
+    assert launch.roles["waiting_requests"] == "vllm:num_requests_waiting"
     assert launch.metrics["my_total"] == "counter"
 
 

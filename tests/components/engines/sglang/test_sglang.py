@@ -115,7 +115,7 @@ def test_it_listens_where_probes_and_prometheus_reach_it() -> None:
     assert value_of("--host", SglangEngine()) == "0.0.0.0"  # noqa: S104 - who may call is for the NetworkPolicy
     assert value_of("--port", SglangEngine()) == str(launch.port) == "30000"
     assert "--enable-metrics" in launch.args
-    assert launch.queue_metric == "sglang:num_queue_reqs"
+    assert launch.roles["waiting_requests"] == "sglang:num_queue_reqs"
     assert launch.command == ("python3", "-m", "sglang.launch_server")
 
 

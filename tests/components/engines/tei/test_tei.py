@@ -195,8 +195,8 @@ def test_gkes_driver_is_found_on_gpus_and_the_cpu_images_libraries_stay() -> Non
 def test_the_pod_gets_time_for_what_is_open_and_is_scaled_by_its_queue() -> None:
     launch = TeiEngine(drain_seconds=45).launch("a/b", None, 0)
     assert launch.drain_seconds == 45
-    assert launch.queue_metric == role("tei", "queue") == "te_queue_size"
-    assert launch.metrics[launch.queue_metric] == "gauge"
+    assert launch.roles["waiting_requests"] == role("tei", "waiting_requests") == "te_queue_size"
+    assert launch.metrics[launch.roles["waiting_requests"]] == "gauge"
     assert {probe.path for probe in launch.probes} == {"/health"}
 
 

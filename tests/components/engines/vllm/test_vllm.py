@@ -147,9 +147,9 @@ def test_the_image_runs_as_its_own_user_with_its_files_read_only() -> None:
 
 
 def test_a_model_that_is_measured_by_nobody_has_no_metrics_to_scale_on() -> None:
-    assert vllm().launch("a/b", None, 1).queue_metric == "vllm:num_requests_waiting"
+    assert vllm().launch("a/b", None, 1).roles["waiting_requests"] == "vllm:num_requests_waiting"
     launch = vllm(disable_log_stats=True).launch("a/b", None, 1)
-    assert (launch.metrics, launch.queue_metric) == ({}, "")
+    assert (launch.metrics, launch.roles) == ({}, {})
 
 
 def test_bfloat16_asks_for_a_newer_gpu_than_the_image_does() -> None:

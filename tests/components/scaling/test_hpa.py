@@ -6,20 +6,21 @@ import pytest
 
 from components.addons.addons import MetricsAdapterConfig
 from components.core.errors import ConfigError
-from components.scaling.autoscaler import AutoscalingConfig, ScalingPolicy, ScalingRules, autoscaler
+from components.scaling.hpa import HpaConfig, ScalingPolicy, ScalingRules
+from components.scaling.scaler import ScaleTarget, autoscaler
 from tests.components.parts import manifest
 
 ADAPTER = MetricsAdapterConfig(kind="prometheus-adapter")
 
 
-def spec(config: AutoscalingConfig, **fields: object) -> dict[str, object]:
+def spec(config: HpaConfig, **fields: object) -> dict[str, object]:
     settings = {"adapter": ADAPTER, "emitted": {"tgi_queue_size": "gauge", "requests_total": "counter"}, **fields}
-    part = autoscaler("chat", config, namespace="inference", deployment="tgi", **settings)  # type: ignore[arg-type]
+    part = autoscaler("chat", config, ScaleTarget("tgi", "inference", "chat", **settings))  # type: ignore[arg-type]
     return dict(manifest(part, "HorizontalPodAutoscaler")["spec"])
 
 
 def test_the_default_doubles_within_a_minute_and_lets_go_one_by_one() -> None:
-    assert spec(AutoscalingConfig(min=1, max=10, cpu_percent=70))["behavior"] == {
+    assert spec(HpaConfig(min=1, max=10, cpu_percent=70))["behavior"] == {
         "scaleUp": {
             "stabilizationWindowSeconds": 60,
             "selectPolicy": "Max",
@@ -39,12 +40,12 @@ def test_a_select_policy_is_written_as_kubernetes_spells_it() -> None:
         select="min",
         policies=(ScalingPolicy(kind="pods", value=1, period_seconds=120),),
     )
-    behavior = spec(AutoscalingConfig(min=1, max=2, cpu_percent=70, scale_down=rules))["behavior"]
+    behavior = spec(HpaConfig(min=1, max=2, cpu_percent=70, scale_down=rules))["behavior"]
     assert behavior["scaleDown"]["selectPolicy"] == "Min"  # type: ignore[index]
 
 
 def test_fractions_become_thousandths() -> None:
-    metrics = spec(AutoscalingConfig(min=1, max=2, pod_metrics={"requests_total": 1.5}))["metrics"]
+    metrics = spec(HpaConfig(min=1, max=2, pod_metrics={"requests_total": 1.5}))["metrics"]
     assert metrics[0]["pods"]["target"]["averageValue"] == "1500m"  # type: ignore[index]
 
 
@@ -59,13 +60,13 @@ def test_fractions_become_thousandths() -> None:
 )
 def test_what_kubernetes_would_refuse_is_refused_first(fields: dict[str, int], said: str) -> None:
     with pytest.raises(ConfigError) as refusal:
-        AutoscalingConfig(**fields)
+        HpaConfig(**fields)
     assert said in str(refusal.value)
 
 
 def test_a_metric_that_nothing_emits_is_refused_with_one_that_is() -> None:
     with pytest.raises(ConfigError) as refusal:
-        spec(AutoscalingConfig(min=1, max=2, pod_metrics={"tgi_queue_sise": 10}))
+        spec(HpaConfig(min=1, max=2, pod_metrics={"tgi_queue_sise": 10}))
     assert "pod_metrics.tgi_queue_sise: nothing emits tgi_queue_sise; did you mean tgi_queue_size?" in str(
         refusal.value
     )
@@ -73,14 +74,14 @@ def test_a_metric_that_nothing_emits_is_refused_with_one_that_is() -> None:
 
 def test_gpu_utilization_which_nothing_emits_is_refused() -> None:
     with pytest.raises(ConfigError, match="nothing emits gpu_utilization"):
-        spec(AutoscalingConfig(min=1, max=2, pod_metrics={"gpu_utilization": 80}))
+        spec(HpaConfig(min=1, max=2, pod_metrics={"gpu_utilization": 80}))
 
 
 def test_a_histogram_is_no_number_to_scale_by() -> None:
     with pytest.raises(ConfigError, match="is a histogram, which is no single number"):
-        spec(AutoscalingConfig(min=1, max=2, pod_metrics={"latency": 1}), emitted={"latency": "histogram"})
+        spec(HpaConfig(min=1, max=2, pod_metrics={"latency": 1}), emitted={"latency": "histogram"})
 
 
 def test_pod_metrics_need_something_that_serves_them() -> None:
     with pytest.raises(ConfigError, match="needs a metrics adapter"):
-        spec(AutoscalingConfig(min=1, max=2, pod_metrics={"requests_total": 10}), adapter=None)
+        spec(HpaConfig(min=1, max=2, pod_metrics={"requests_total": 10}), adapter=None)
