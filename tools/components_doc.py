@@ -34,7 +34,7 @@ _KIND = "Which of these it is."
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting, in words."""
+    """One setting, or one argument of a class's constructor, in words."""
 
     name: str
     type: str
@@ -62,22 +62,12 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Argument:
-    """One argument of a class's constructor."""
-
-    name: str
-    type: str
-    default: str
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True)
 class PublicClass:
     """One Pulumi component class, read from its source."""
 
     name: str
     summary: str
-    arguments: tuple[Argument, ...]
+    arguments: tuple[Field, ...]
     outputs: tuple[tuple[str, str], ...]
 
 
@@ -319,14 +309,14 @@ def _args_section(docstring: str) -> dict[str, str]:
     return found
 
 
-def _arguments(maker: ast.FunctionDef, meanings: Mapping[str, str]) -> Iterator[Argument]:
+def _arguments(maker: ast.FunctionDef, meanings: Mapping[str, str]) -> Iterator[Field]:
     spec = maker.args
     positional = spec.args[1:]
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(spec.defaults))
     pairs = [*zip(positional, [*defaults, *spec.defaults], strict=True)]
     pairs += [*zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]
     for argument, default in pairs:
-        yield Argument(
+        yield Field(
             argument.arg,
             _cell(ast.unparse(argument.annotation) if argument.annotation else "Any"),
             f"`{ast.unparse(default)}`" if default else "**required**",

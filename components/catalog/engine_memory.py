@@ -47,15 +47,22 @@ def fact(engine: str, name: str, version: Version = NEWEST) -> float:
     Raises:
         KeyError: when the table has none.
     """
+    number = known_fact(engine, name, version)
+    if number is None:
+        raise KeyError(f"{engine} {name}")
+    return number
+
+
+@cache
+def known_fact(engine: str, name: str, version: Version = NEWEST) -> float | None:
+    """The same, or `None` when the table has none."""
     best: tuple[Version, float] | None = None
     for row in rows("engine_memory") if engine == ANY else engine_rows(engine, "memory"):
         if row["fact"] == name:
             since = _numbers(row["since"])
             if since <= version and (best is None or since >= best[0]):
                 best = (since, float(row["value"]))
-    if best is None:
-        raise KeyError(f"{engine} {name}")
-    return best[1]
+    return best[1] if best else None
 
 
 def _numbers(text: str) -> Version:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pulumi
 
 from ..core.errors import ConfigError, Problem
-from ..core.plan import Part
-from ..rollout.blue_green import BlueGreenRollout, blue_green
-from ..rollout.canary import AbRollout, CanaryRollout, ab_test, canary
+from ..rollout.blue_green import BlueGreenRollout
+from ..rollout.canary import AbRollout, CanaryRollout
+from ..rollout.model import rolled_out
 from ..serving.config import ModelServerConfig
 from ..serving.site import Site
 from .alone import proved
@@ -47,7 +47,7 @@ class _TwoVersions(Component):
     ) -> None:
         config, values = with_token(config, hf_token)
         place = site_on(runs_on, config, site)
-        part = proved(_part(name, config, rollout, place), place.nodes)
+        part = proved(rolled_out(name, config, rollout, place), place.nodes)
         if part.kind not in (owner.__name__ for owner in type(self).__mro__):
             raise ConfigError([Problem(("rollout",), f"these are the settings of {part.kind}; use that class")])
         super().__init__(part, values=values, opts=after_all(runs_on, opts))
@@ -69,15 +69,3 @@ class Canary(_TwoVersions):
 
 class AbTest(_TwoVersions):
     """A stable and an experimental Deployment behind one Service."""
-
-
-def _part(
-    name: str, config: ModelServerConfig, rollout: BlueGreenRollout | CanaryRollout | AbRollout, site: Site
-) -> Part:
-    match rollout:
-        case BlueGreenRollout():
-            return blue_green(name, config, rollout, site)
-        case CanaryRollout():
-            return canary(name, config, rollout, site)
-        case AbRollout():
-            return ab_test(name, config, rollout, site)

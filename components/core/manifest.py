@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from functools import cache
 from typing import Any, NoReturn
@@ -86,16 +86,3 @@ def metadata(
 def without_none(**fields: Any) -> dict[str, Any]:
     """The fields that are set; Pulumi would send a nested null on to the cluster."""
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def pod_templates(kind: str, spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The pod templates of a controller's spec, each with what tells its pods from the others'; one has no name."""
-    if kind == "CronJob":
-        spec = spec.get("jobTemplate", {}).get("spec", {})
-    group = spec.get("leaderWorkerTemplate")
-    if group is None:
-        found = {"": spec.get("template")}
-    else:
-        # Without a template of its own, the leader has the workers' (kubernetes-sigs/lws api/leaderworkerset/v1).
-        found = {"leader": group.get("leaderTemplate") or group["workerTemplate"], "worker": group["workerTemplate"]}
-    yield from ((name, template) for name, template in found.items() if template and "spec" in template)

@@ -19,12 +19,13 @@ from ..reading.index import Index
 from . import autopilot
 from .demand import WorkloadPods, demand, merged
 from .figures import EstimateFigures, ModelFigures, TokenFigures
-from .fleet import EXPECTED, LEAST, MOST, Fleet, Stock
+from .fleet import Fleet
 from .line import Band, Line, Quantity, known_sum, rounded, whole_sum
-from .machine_price import components
+from .machine_price import Case, components
 from .node_lines import node_lines
 from .nodes import groups
 from .services import control_plane_lines, load_balancer_lines
+from .stocked_group import Stock, StockedGroup
 from .volumes import volume_lines
 
 _CLUSTER = "GkeCluster"
@@ -159,14 +160,18 @@ def _fleet(
     plan: Plan, index: Index, table: Prices, region: str, *, on_autopilot: bool
 ) -> tuple[Fleet, tuple[WorkloadPods, ...]]:
     if on_autopilot:
-        return Fleet((), (), ()), ()
+        return Fleet((), ()), ()
     found = groups(plan)
-    stock = tuple(
-        tuple(Stock(index.scheduler.room[choice.pool], components(choice, table, region)) for choice in group.choices)
-        for group in found
+    stocked = tuple(
+        StockedGroup(
+            number,
+            group,
+            tuple(Stock(index.scheduler.room[one.pool], components(one, table, region)) for one in group.choices),
+        )
+        for number, group in enumerate(found)
     )
     pods = demand(index, found, plan.limits.usage)
-    return Fleet(found, stock, merged(pods)), pods
+    return Fleet(stocked, merged(pods)), pods
 
 
 def _total(fleet: Fleet, others: Sequence[Line], lines: Sequence[Line]) -> Band:
@@ -203,13 +208,13 @@ def _models(
 
 
 def _model(at: str, fleet: Fleet, pods: Sequence[WorkloadPods], own: Sequence[Line], usage: Usage | None) -> ModelCost:
-    cost = [[_times(fleet.cost_of_one(one, which)) for which in (LEAST, EXPECTED, MOST)] for one in pods]
+    cost = [[_times(fleet.cost_of_one(one, case)) for case in Case] for one in pods]
     bands = [line.band for line in own]
-    least = whole_sum([*(_scaled(usd[LEAST], one.least) for usd, one in zip(cost, pods, strict=True)),
+    least = whole_sum([*(_scaled(usd[Case.LEAST], one.least) for usd, one in zip(cost, pods, strict=True)),
                        *(band.min for band in bands)])  # fmt: skip
-    most = whole_sum([*(_scaled(usd[MOST], one.most) for usd, one in zip(cost, pods, strict=True)),
+    most = whole_sum([*(_scaled(usd[Case.MOST], one.most) for usd, one in zip(cost, pods, strict=True)),
                       *(band.max for band in bands)])  # fmt: skip
-    expected = whole_sum([*(_scaled(usd[EXPECTED], one.expected) for usd, one in zip(cost, pods, strict=True)),
+    expected = whole_sum([*(_scaled(usd[Case.EXPECTED], one.expected) for usd, one in zip(cost, pods, strict=True)),
                           *(band.expected for band in bands)])  # fmt: skip
     if expected is not None and least is not None and most is not None:
         expected = min(max(expected, least), most)
@@ -235,7 +240,7 @@ def _replicas(fleet: Fleet, pods: Sequence[WorkloadPods]) -> list[tuple[float, f
     versions: dict[int, list[tuple[float | None, float | None]]] = {}
     for one in pods:
         times = one.workload.span - 1 if one.workload.role == "worker" else 1
-        low, high = fleet.cost_of_one(one, LEAST), fleet.cost_of_one(one, MOST)
+        low, high = fleet.cost_of_one(one, Case.LEAST), fleet.cost_of_one(one, Case.MOST)
         versions.setdefault(id(one.workload.item), []).append((_scaled(low, times), _scaled(high, times)))
     found = []
     for parts in versions.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
 
 from ..catalog.machines import LOCAL_SSD_GB, machine_types
@@ -11,6 +12,14 @@ from ..catalog.prices import HOURS, UNITS, Prices, billed_as, largest_discounts
 from ..core.price import Kind, PriceRow, Unit
 from .line import LineKind
 from .nodes import Choice
+
+
+class Case(IntEnum):
+    """Which figure of three is asked for: its place in a `Cost`."""
+
+    LEAST = 0
+    EXPECTED = 1
+    MOST = 2
 
 
 class Cost(NamedTuple):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..catalog.prices import HOURS
-from .fleet import EXPECTED, LEAST, MOST, Fleet, Nodes
+from .fleet import Fleet
 from .line import Band, Line, LineKind, Quantity
-from .machine_price import PricedComponent
+from .machine_price import Case, PricedComponent
+from .stocked_group import Nodes, StockedGroup
 from .volumes import line_of
 
 
@@ -18,7 +19,7 @@ def node_lines(fleet: Fleet) -> Iterator[Line]:
         if not sum(most):
             continue
         if len(group.choices) == 1:
-            for component in fleet.stock[number][0].components:
+            for component in group.stock[0].components:
                 units = component.units
                 quantity = Quantity(
                     fewest[0] * units, most[0] * units, None if expected is None else expected[0] * units
@@ -26,27 +27,25 @@ def node_lines(fleet: Fleet) -> Iterator[Line]:
                 bought = group.choices[0].provisioning if component.kind != "disk" else ""
                 yield line_of(component, group.at, quantity, bought)
         else:
-            yield from _of_class(fleet, number)
+            yield from _of_class(group, fewest, most, expected)
 
 
-def _of_class(fleet: Fleet, number: int) -> Iterator[Line]:
+def _of_class(group: StockedGroup, fewest: Nodes, highest: Nodes, average: Nodes | None) -> Iterator[Line]:
     """Two lines for a compute class: its machines and their disks, from the cheapest choice to the dearest."""
-    group = fleet.groups[number]
     ways = _listed(dict.fromkeys(choice.provisioning for choice in group.choices), "or")
     for disks in (False, True):
-        parts = [[one for one in stock.components if (one.kind == "disk") is disks] for stock in fleet.stock[number]]
+        parts = [[one for one in stock.components if (one.kind == "disk") is disks] for stock in group.stock]
         every = [one for components in parts for one in components]
         if not every:
             continue
         kind: LineKind = "disk" if disks else "gpu" if any(one.kind == "gpu" for one in every) else "node"
-        counts = [fleet.fewest[number], fleet.most[number], fleet.expected[number]]
-        least, most, expected = (None if nodes is None else sum(nodes) for nodes in counts)
+        least, most, expected = (None if nodes is None else sum(nodes) for nodes in (fewest, highest, average))
         if len(parts[0]) == 1 and all(components == parts[0] for components in parts):
             units = every[0].units
             quantity = Quantity(*(None if count is None else count * units for count in (least, most, expected)))  # type: ignore[arg-type]
             yield line_of(every[0], group.at, quantity, "" if disks else ways)
             continue
-        hours = [[_hourly(components, which) for components in parts] for which in (LEAST, EXPECTED, MOST)]
+        hours = [[_hourly(components, case) for components in parts] for case in Case]
         unknown = "; ".join(dict.fromkeys(one.unknown for one in every if one.unknown))
         priced = [one for one in every if one.price]
         yield Line(
@@ -56,24 +55,24 @@ def _of_class(fleet: Fleet, number: int) -> Iterator[Line]:
             quantity=Quantity(least or 0.0, most, expected),
             unit="hour",
             provisioning=ways,
-            usd_per_unit=None if unknown else max(hours[MOST]),
-            usd_per_unit_least=None if unknown else min(hours[LEAST]),
-            usd_per_unit_expected=None if unknown else hours[EXPECTED][0],
+            usd_per_unit=None if unknown else max(hours[Case.MOST]),
+            usd_per_unit_least=None if unknown else min(hours[Case.LEAST]),
+            usd_per_unit_expected=None if unknown else hours[Case.EXPECTED][0],
             as_of=min((one.as_of for one in priced), default=""),
             source="; ".join(dict.fromkeys(one.source for one in priced)),
             unknown=unknown,
             stated=None
             if unknown
             else Band(
-                _usd(fleet.fewest[number], hours[LEAST]),
-                _usd(fleet.expected[number], hours[EXPECTED]),
-                _usd(fleet.most[number], hours[MOST]),
+                _usd(fewest, hours[Case.LEAST]),
+                _usd(average, hours[Case.EXPECTED]),
+                _usd(highest, hours[Case.MOST]),
             ),
         )
 
 
-def _hourly(components: Sequence[PricedComponent], which: int) -> float:
-    return sum(one.hourly[which] for one in components if one.hourly)
+def _hourly(components: Sequence[PricedComponent], case: Case) -> float:
+    return sum(one.hourly[case] for one in components if one.hourly)
 
 
 def _usd(nodes: Nodes | None, hourly: Sequence[float]) -> float | None:

@@ -11,7 +11,7 @@ from ..catalog.prices import Prices
 from ..catalog.table import rows
 from ..core.errors import dotted
 from ..core.plan import Part
-from ..core.quantity import GIB
+from ..core.quantity import GIB, MIB
 from ..kinds.lenient import NOTHING, amount
 from ..kinds.volume import PersistentVolume, StorageClass, VolumeClaim
 from ..reading.index import Index
@@ -20,7 +20,6 @@ from ..weights.hyperdisk_ml import DISK_TYPE, TYPE
 from .line import Line, Quantity
 from .machine_price import Cost, PricedComponent, priced
 
-_MIB = 1024.0**2
 _MIB_S_BY_GIB, _LEAST_MIB_S = 24, 400
 """MiB/s that Compute Engine gives a Hyperdisk ML disk by its GiB where nobody says how many, and the least it gives
 (cloud.google.com/compute/docs/disks/hd-types/hyperdisk-ml; 24,576 MB/s for 1 TiB:
@@ -99,7 +98,7 @@ def _throughput(
         why = "the disk was made elsewhere, with a throughput of its own: gcloud compute disks describe"
         return PricedComponent("storage", f"{name}: throughput, {TYPE}", 1, "MiB/s-month", None, unknown=why), 0
     given = amount(parameters.get("provisioned-throughput-on-create"))
-    speed = ceil(given / _MIB) if given else max(_MIB_S_BY_GIB * size, _LEAST_MIB_S)
+    speed = ceil(given / MIB) if given else max(_MIB_S_BY_GIB * size, _LEAST_MIB_S)
     what = f"{name}: {speed:,} MiB/s, {TYPE}"
     return priced(prices, "disk-throughput", TYPE, region, "", kind="storage", what=what), speed
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import floor
 from typing import Literal
 
-from ..catalog.engine_memory import ANY, fact, version_of
+from ..catalog.engine_memory import ANY, fact, known_fact, version_of
 from ..catalog.formats import dtype as known_dtype
 from ..catalog.formats import dtype_capability
 from ..catalog.gpu_memory import GpuMemory
@@ -208,12 +208,9 @@ def _unsupported(model: Model, demand: Demand, gpu: GpuMemory) -> str | None:
 
 def too_old(demand: Demand, gpu: GpuMemory) -> str:
     """Why the engine's own image does not run on a GPU, whatever its memory; empty where it does or nobody knows."""
-    try:
-        least = fact(demand.engine, "min_compute_capability", version_of(demand.version))
-    except KeyError:
-        return ""
+    least = known_fact(demand.engine, "min_compute_capability", version_of(demand.version))
     major, minor = gpu.compute_capability
-    if major + minor / 10 >= least:
+    if least is None or major + minor / 10 >= least:
         return ""
     has = f"{gpu.name} has {major}.{minor}"
     return f"the image of {demand.engine} is built for compute capability {least} and later; {has}"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..catalog.object_fields import default_of
 from . import names
-from .lenient import entries, inside, share, whole
+from .lenient import NOTHING, entries, inside, pairs, share, whole
 from .pod import PodTemplate, pod_template
 from .volume import VolumeClaim, claim_of
 
@@ -102,7 +102,7 @@ def controller(kind: str, manifest: Mapping[str, Any]) -> Controller | None:
     least, most = _bounds(kind, spec)
     return Controller(
         kind,
-        tuple((role, pod_template(template)) for role, template in _templates(kind, spec)),
+        tuple((role, pod_template(template)) for role, template in templates_in(kind, spec)),
         least,
         most,
         _span(spec) if kind == names.LEADER_WORKER_SET else 1,
@@ -112,7 +112,13 @@ def controller(kind: str, manifest: Mapping[str, Any]) -> Controller | None:
     )
 
 
-def _templates(kind: str, spec: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+def pod_labels(kind: str, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The labels of a controller's pods, those of a group's leader: for who looks through many for a few."""
+    templates = templates_in(kind, inside(manifest, "spec"))
+    return pairs(inside(templates[0][1], "metadata").get("labels")) if templates else NOTHING
+
+
+def templates_in(kind: str, spec: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """The pod templates of a controller's spec, each with what tells its pods from the others'; one has no name."""
     if kind == names.LEADER_WORKER_SET:
         worker = inside(spec, "leaderWorkerTemplate", "workerTemplate")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..catalog.loading import attaches_hyperdisk_ml, hyperdisk_ml_families
 from ..catalog.models import find_model
 from ..core.plan import NodeShape
+from ..core.quantity import MIB
 from ..kinds.lenient import amount
 from ..kinds.pod import PodVolume
 from ..memory.weights import checkpoint_bytes
@@ -20,8 +21,6 @@ from ..weights.gcs_fuse import DRIVER as GCS_FUSE
 from ..weights.hyperdisk_ml import DISK_TYPE, TYPE
 from .images import name_of
 from .rule import Fault, rule
-
-_MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,4 +157,4 @@ def _disk(index: Index, pod: Workload, volume: PodVolume) -> _Disk | None:
     if made is None or made.parameters.get("type") != TYPE:
         return None
     given = amount(made.parameters.get("provisioned-throughput-on-create"))
-    return _Disk(frozenset(made.zones), given / _MIB if given else None)
+    return _Disk(frozenset(made.zones), given / MIB if given else None)

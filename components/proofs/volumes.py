@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..core.plan import NodeShape
 from ..kinds.names import DAEMON_SET, JOB
 from ..reading.index import Index
-from ..reading.workload import Workload, listed, namespace_of
+from ..reading.workload import Workload, listed
 from ..weights.cache import CLAIM_MODE, VOLUME
 from .rollout import IN_PLACE, step
 from .rule import Fault, rule
@@ -88,10 +88,7 @@ def _claims(index: Index) -> list[_MountedClaim]:
 
 
 def _find_claims(index: Index) -> list[_MountedClaim]:
-    modes = {
-        (namespace_of(item), item.object_name): frozenset(item.properties["spec"].get("accessModes", ()))
-        for _, item in index.objects("PersistentVolumeClaim")
-    }
+    modes = {key: frozenset(claim.modes) for key, claim in index.claims.items()}
     users: dict[tuple[str, str], list[Workload]] = defaultdict(list)
     for pod in index.workloads:
         for volume in pod.template.volumes:

@@ -43,13 +43,22 @@ def model(name: str, config: ModelConfig, site: Site | None = None) -> Part:
     Raises:
         ConfigError: settings that do not fit the site or each other; paths are relative to `config`.
     """
-    match config.rollout:
+    return rolled_out(name, config, config.rollout, site)
+
+
+def rolled_out(name: str, config: ModelServerConfig, rollout: Rollout, site: Site | None = None) -> Part:
+    """The part of the plan for a model server and what tells its versions apart.
+
+    Raises:
+        ConfigError: as `model` does.
+    """
+    match rollout:
         case BlueGreenRollout():
-            return blue_green(name, config, config.rollout, site)
+            return blue_green(name, config, rollout, site)
         case CanaryRollout():
-            return canary(name, config, config.rollout, site)
+            return canary(name, config, rollout, site)
         case AbRollout():
-            return ab_test(name, config, config.rollout, site)
+            return ab_test(name, config, rollout, site)
         case RollingRollout():
             return model_server(name, config, site)
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..catalog.loading import UNKNOWN, SpeedRange, rates, step_seconds
+from ..core.quantity import MIB
 from ..engines.image_facts import image_bytes
 
 Source = Literal["hub", "disk", "filestore", "gcs-fuse", "hyperdisk-ml", "image", "unknown"]
 """Where a replica's weights come from."""
-_MIB = 2**20
 _MINUTE, _LONG = 60, 120
 
 
@@ -131,6 +131,6 @@ def _slower(one: SpeedRange, other: SpeedRange | None) -> SpeedRange:
 def _seconds(size: float | None, rate: SpeedRange) -> SpeedRange:
     if size is None:
         return UNKNOWN
-    least = size / _MIB / rate.high if rate.high else None
-    most = size / _MIB / rate.low if rate.low else None
+    least = size / MIB / rate.high if rate.high else None
+    most = size / MIB / rate.low if rate.low else None
     return SpeedRange(least, most)

@@ -122,11 +122,13 @@ def stack_waivers() -> tuple[Waiver, ...]:
     section, key = WAIVE
     text = pulumi.Config("inference").get(section)
     try:
-        given = json.loads(text).get(key, []) if text else []
-    except (ValueError, AttributeError):
-        raise ConfigError([Problem((section,), "must be a mapping with a list `waive`")]) from None
+        policy = json.loads(text) if text else {}
+    except json.JSONDecodeError:
+        policy = None
+    if not isinstance(policy, dict):
+        raise ConfigError([Problem((section,), "must be a mapping with a list `waive`")])
     try:
-        return PolicyConfig(waive=given).waive
+        return PolicyConfig(waive=policy.get(key, [])).waive
     except ConfigError as error:
         raise ConfigError(Problem((section, *found.path), found.message) for found in error.problems) from None
 

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
 from components.core.plan import Item, Plan
+from components.kinds.metadata import annotations_of
 
 from .contents import contents
 
@@ -91,8 +92,7 @@ def _stages(plan: Plan) -> Iterable[list[tuple[int, Item]]]:
 
 
 def _wait(item: Item) -> Iterator[str]:
-    metadata = item.properties.get("metadata", {})
-    if item.kind in _WAITS and metadata.get("annotations", {}).get(_SKIP_AWAIT) != "true":
+    if item.kind in _WAITS and annotations_of(item.properties).get(_SKIP_AWAIT) != "true":
         yield f"{_WAITS[item.kind]} {_target(item)} --timeout={_timeout(item)}"
 
 

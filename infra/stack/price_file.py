@@ -13,13 +13,13 @@ from dataclasses import asdict, fields
 from datetime import date
 from math import inf, nan
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from components.catalog.prices import KINDS, UNITS, WAYS
 from components.core.config import Config, Number, patterned
-from components.core.errors import ConfigError, InferenceError, MisfitError, Problem, did_you_mean, shown
+from components.core.errors import ConfigError, InferenceError, MisfitError, did_you_mean, shown
 from components.core.price import Kind, PriceRow
 
 COLUMNS = tuple(field.name for field in fields(PriceRow))
@@ -81,7 +81,7 @@ class PriceEntry(Config):
     kind: Kind
     name: Word
     """What it is called: a machine type, GKE's name of a GPU, a disk type, `gcp/nvidia-l4/x1`."""
-    provisioning: Annotated[str, AfterValidator(_plain)] = ""
+    provisioning: Annotated[str, AfterValidator(_plain), Field(validate_default=True)] = ""
     region: Annotated[
         str, patterned(r"^([a-z]+-[a-z]+\d+)?$", "a region such as us-central1, or empty for one price everywhere")
     ] = ""
@@ -94,21 +94,29 @@ class PriceEntry(Config):
     source: Word
     """Where it can be looked up."""
 
-    @model_validator(mode="after")
-    def _fits_its_kind(self) -> Self:
-        problems = []
-        if self.unit != UNITS[self.kind]:
-            sold = f"got {shown(self.unit)}; a {self.kind} is sold by the {UNITS[self.kind]}"
-            problems.append(Problem(("unit",), sold))
-        if self.provisioning not in _WAYS_OF[self.kind]:
-            given = shown(self.provisioning) if self.provisioning else "nothing"
-            allowed = ", ".join(way or "nothing" for way in _WAYS_OF[self.kind])
-            problems.append(Problem(("provisioning",), f"got {given}; for a {self.kind} write {allowed}"))
-        if self.kind == "managed-endpoint" and not _ENDPOINT.fullmatch(self.name):
-            wanted = f"got {shown(self.name)}; must be vendor/instance/size, such as gcp/nvidia-l4/x1"
-            problems.append(Problem(("name",), wanted))
-        MisfitError.raise_all(problems)
-        return self
+    @field_validator("name")
+    @classmethod
+    def _is_endpoint(cls, name: str, info: ValidationInfo) -> str:
+        if info.data.get("kind") == "managed-endpoint" and not _ENDPOINT.fullmatch(name):
+            raise MisfitError(f"got {shown(name)}; must be vendor/instance/size, such as gcp/nvidia-l4/x1")
+        return name
+
+    @field_validator("provisioning")
+    @classmethod
+    def _is_way_of_kind(cls, way: str, info: ValidationInfo) -> str:
+        kind = info.data.get("kind")
+        if kind is not None and way not in _WAYS_OF[kind]:
+            allowed = ", ".join(way or "nothing" for way in _WAYS_OF[kind])
+            raise MisfitError(f"got {shown(way) if way else 'nothing'}; for a {kind} write {allowed}")
+        return way
+
+    @field_validator("unit")
+    @classmethod
+    def _is_unit_of_kind(cls, unit: str, info: ValidationInfo) -> str:
+        kind = info.data.get("kind")
+        if kind is not None and unit != UNITS[kind]:
+            raise MisfitError(f"got {shown(unit)}; a {kind} is sold by the {UNITS[kind]}")
+        return unit
 
 
 class PriceFileError(InferenceError):

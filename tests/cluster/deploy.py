@@ -8,8 +8,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from components.core.manifest import pod_templates
 from components.core.plan import Plan
+from components.kinds.workload import templates_in
 from components.reading.index import Index
 from components.reading.workload import Workload
 
@@ -70,7 +70,7 @@ def stand_ins(wanted: Manifest) -> list[dict[str, Any]]:
         return []
     metadata, spec = wanted["metadata"], wanted["spec"]
     found: list[dict[str, Any]] = []
-    for role, template in pod_templates(wanted["kind"], spec):
+    for role, template in templates_in(wanted["kind"], spec):
         pods = 1 if role == "leader" else spec["leaderWorkerTemplate"]["size"] - 1
         labels = {name: template["metadata"]["labels"][name] for name in (*metadata["labels"], "inference/role")}
         found.append(

@@ -14,7 +14,7 @@ from ...catalog.models import Model
 from ...catalog.step_defaults import default_step
 from ...catalog.table import engine_rows
 from ...core.demand import Demand
-from ...core.quantity import GIB
+from ...core.quantity import GIB, MIB
 from ...memory.activations import forward_bytes, workspace_bytes
 from ...memory.budget import Budget
 from ...memory.overhead import context_bytes, non_torch_bytes
@@ -23,7 +23,6 @@ from ...memory.weights import extra_bytes, weight_bytes
 
 _BY_RULE: Version = (0, 5)
 """From here on the fraction follows from what the steps take."""
-_MIB = 2**20
 PHYSICS = Physics()
 
 
@@ -42,7 +41,7 @@ def budget(model: Model, demand: Demand, gpu: GpuMemory, request_tokens: int) ->
     # The last row's logits of each request, in float32 and as probabilities (srt/layers/sampler.py).
     running = demand.requests or graphs_to
     peak = max(forward_bytes(model, demand, chunk), running * model.vocab * 14)
-    graphs = 0.0 if demand.cuda_graphs is False else fact("sglang", "reserved_graph_mib") * graphs_to * _MIB
+    graphs = 0.0 if demand.cuda_graphs is False else fact("sglang", "reserved_graph_mib") * graphs_to * MIB
     return Budget(
         total=gpu.bytes,
         share=free * fraction,
@@ -65,8 +64,8 @@ def _fraction(model: Model, demand: Demand, gpu: GpuMemory, chunk: int, graphs_t
         shares = ((int(row["shards"]), float(row["share"])) for row in engine_rows("sglang", "shares"))
         return next(share for least, share in shares if demand.tensor_parallel >= least)
     reserved = fact("sglang", "reserved_mib") + fact("sglang", "reserved_token_mib") * max(chunk, 2048)
-    reserved += fact("sglang", "reserved_graph_mib") * graphs_to + demand.gpus * fact(ANY, "nccl_per_gpu") / _MIB
+    reserved += fact("sglang", "reserved_graph_mib") * graphs_to + demand.gpus * fact(ANY, "nccl_per_gpu") / MIB
     if gpu.nominal_gb > 60:  # noqa: PLR2004 - the engine's limit
         reserved = max(reserved, fact("sglang", "reserved_large_mib"))
-    fraction = 1 - reserved * _MIB / gpu.bytes
+    fraction = 1 - reserved * MIB / gpu.bytes
     return round(fraction * fact("sglang", "vision_share") if model.vision_parameters else fraction, 3)

@@ -8,13 +8,12 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from components.core.errors import Path, dotted
-from components.kinds.lenient import NOTHING
 from components.kinds.names import DAEMON_SET, LASTING
 from components.kinds.pod import PodTemplate
 from components.kinds.scaler import scale_of
 from components.kinds.selector import has_labels
 from components.kinds.service import service
-from components.kinds.workload import Controller, controller
+from components.kinds.workload import Controller, controller, pod_labels
 from components.reading.scheduler import Scheduler, Verdict
 from components.reading.workload import with_injected
 from components.serving.cold_start import duration
@@ -72,25 +71,20 @@ class Pods:
         self._controllers[id(resource)] = (resource, says)
         return says
 
-    def labels(self, resource: Resource) -> Mapping[str, Any]:
-        """The labels of a controller's pods, those of a group's leader."""
-        template = self.controller(resource).template
-        return template.labels if template else NOTHING
-
     def start(self, resource: Resource) -> IntRange | None:
         """Seconds that one of its pods takes to start; `None` when nobody knows."""
         return self._starts.get(f"{dotted(resource.at)}{f'/{resource.track}' if resource.track else ''}")
 
     def leads_to(self, resource: Resource) -> list[Resource]:
         """The Services of its namespace that send requests to its pods."""
-        labels = self.labels(resource)
+        labels = _labels(resource)
         near = (self._services_by_label.get((resource.namespace, *label), ()) for label in labels.items())
         return [one for found in near for one in found if has_labels(labels, selector(one))]
 
     def is_standby(self, resource: Resource) -> bool:
         """Whether its component has a Service, and it leads past these pods."""
         own = self._of_component["Service", resource.namespace, component_of(resource)]
-        return bool(own) and not any(has_labels(self.labels(resource), selector(one)) for one in own)
+        return bool(own) and not any(has_labels(_labels(resource), selector(one)) for one in own)
 
     def beside(self, resource: Resource) -> list[Resource]:
         """The other controllers whose pods answer the same Service's requests."""
@@ -99,7 +93,7 @@ class Pods:
             wanted = selector(leading)
             labels = ((resource.namespace, *label) for label in wanted.items())
             near = min((self._controllers_by_label.get(label, []) for label in labels), key=len)
-            found |= {one.key: one for one in near if has_labels(self.labels(one), wanted)}
+            found |= {one.key: one for one in near if has_labels(_labels(one), wanted)}
         found.pop(resource.key, None)
         return list(found.values())
 
@@ -155,7 +149,7 @@ class Pods:
         found: dict[_Label, list[Resource]] = defaultdict(list)
         for one in self.snapshot.resources:
             if one.kind in LASTING:
-                for label in self.labels(one).items():
+                for label in _labels(one).items():
                     found[one.namespace, *label].append(one)
         return found
 
@@ -178,6 +172,11 @@ class Pods:
             for _, template in self.controller(one).templates
         ]
         return Scheduler(placed, self.snapshot.nodes).verdicts
+
+
+def _labels(resource: Resource) -> Mapping[str, Any]:
+    """The labels of a controller's pods, those of a group's leader."""
+    return pod_labels(resource.kind, resource.properties)
 
 
 def selector(resource: Resource) -> Mapping[str, Any]:

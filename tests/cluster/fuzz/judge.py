@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from components.core.manifest import pod_templates
 from components.core.plan import Item, Part, Plan
+from components.kinds.workload import templates_in
 from components.tenancy.pod_security import ENFORCE, LEVELS
 
 from ..api import Api, ApiError, until
@@ -97,7 +97,7 @@ class Judge:
                 wanted = {**wanted, "metadata": {**wanted["metadata"], "namespace": space}}
             asked.append((part, item, wanted, False))
             judgement.objects += 1
-            for _, template in pod_templates(wanted["kind"], wanted.get("spec", {})):
+            for _, template in templates_in(wanted["kind"], wanted.get("spec", {})):
                 asked.append((part, item, _pod(_bare(template["spec"], classes), template["metadata"], space), True))
                 judgement.pods += 1
         reasons = self._threads.map(lambda one: self._asked(one[2]) if one[3] else self._applied(one[2]), asked)
