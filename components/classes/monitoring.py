@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import pulumi
 
-from ..monitoring.dcgm_exporter import DcgmExporterConfig, dcgm_exporter
-from ..monitoring.prometheus import standalone
-from ..monitoring.scrape import PrometheusConfig, ScrapeTarget, StandalonePrometheus
+from ..monitoring.collect.dcgm_exporter import DcgmExporterConfig, dcgm_exporter
+from ..monitoring.collect.prometheus import standalone
+from ..monitoring.collect.scrape import PrometheusConfig, ScrapeTarget, StandalonePrometheus
 from .component import Component
 
 

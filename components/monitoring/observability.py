@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..core.config import Config, defaults
-from .dcgm_exporter import DcgmExporterConfig, DcgmSource
-from .scrape import PrometheusConfig
+from .collect.dcgm_exporter import DcgmExporterConfig, DcgmSource
+from .collect.scrape import PrometheusConfig
 
 
 class ObservabilityConfig(Config):

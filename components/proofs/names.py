@@ -12,7 +12,7 @@ from ..core.names import LIMIT
 from ..core.plan import Item, Part
 from ..kinds.metadata import group_of, labels_of
 from ..kinds.names import CRON_JOB, JOB, LEADER_WORKER_SET, STATEFUL_SET
-from ..monitoring.scrape import MANAGED_NAMESPACE
+from ..monitoring.collect.scrape import MANAGED_NAMESPACE
 from ..reading.index import Entry, Index
 from ..reading.workload import place
 from .rule import Fault, rule

@@ -10,7 +10,7 @@ from ..core.errors import ConfigError, MisfitError, Problem
 from ..core.manifest import metadata, object_item, without_none
 from ..core.plan import Item, Part
 from ..engines.engine import Launch
-from ..monitoring.scrape import scrape_item, scraper_namespace
+from ..monitoring.collect.scrape import scrape_item, scraper_namespace
 from ..scaling.scaler import ScaleTarget
 from ..traffic.service import service_host, service_item, service_url
 from ..weights import cache

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..addons.addons import MetricsAdapterConfig
 from ..core.plan import NodeShape
-from ..monitoring.scrape import PrometheusConfig
+from ..monitoring.collect.scrape import PrometheusConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from components.core.config import Config, DnsLabel, defaults, patterned
 from components.gpu.cluster import ClusterConfig
 from components.gpu.compute_class import ComputeClassConfig
 from components.gpu.node_pool import GpuNodePoolConfig
-from components.monitoring.dcgm_exporter import DcgmSource
+from components.monitoring.collect.dcgm_exporter import DcgmSource
+from components.monitoring.collect.scrape import ManagedPrometheus, NoPrometheus, PrometheusConfig
 from components.monitoring.observability import ObservabilityConfig
-from components.monitoring.scrape import ManagedPrometheus, NoPrometheus, PrometheusConfig
 from components.rollout.model import ModelConfig
 from components.tenancy.namespace import NamespaceConfig
 from components.tenancy.priority_class import PriorityClassConfig

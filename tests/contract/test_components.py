@@ -27,7 +27,7 @@ from components.engines.tgi.config import TgiEngine
 from components.gpu.cluster import GkeClusterConfig, GkeExistingConfig
 from components.gpu.compute_class import ComputeClassConfig, Priority
 from components.gpu.node_pool import GpuNodePoolConfig, Nodes
-from components.monitoring.scrape import ScrapeTarget, StandalonePrometheus
+from components.monitoring.collect.scrape import ScrapeTarget, StandalonePrometheus
 from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.canary import AbRollout, CanaryRollout
 from components.rollout.variant import Variant

@@ -10,7 +10,7 @@ from components.addons.charts import charts
 from components.catalog.charts import all_charts
 from components.core.errors import Path, Problem
 from components.core.plan import Part
-from components.monitoring.scrape import ManagedPrometheus, OperatorPrometheus, prometheus_url
+from components.monitoring.collect.scrape import ManagedPrometheus, OperatorPrometheus, prometheus_url
 
 from ..environment import Environment
 from .section import Assembly, Section

@@ -12,7 +12,7 @@ from components.gpu.compute_class import class_pools
 from components.gpu.node_pool import GpuNodePoolConfig
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
-from components.monitoring.scrape import NoPrometheus
+from components.monitoring.collect.scrape import NoPrometheus
 from components.rollout.model import ModelConfig, model, scalers
 from components.serving.model_server import SERVER_KINDS
 from components.serving.pod import gpus_of

@@ -6,9 +6,14 @@ from collections.abc import Iterator
 
 from components.core.errors import Problem
 from components.core.plan import Part
-from components.monitoring.dcgm_exporter import dcgm_exporter, dcgm_target
-from components.monitoring.prometheus import prometheus
-from components.monitoring.scrape import ManagedPrometheus, OperatorPrometheus, StandalonePrometheus, scrape_targets
+from components.monitoring.collect.dcgm_exporter import dcgm_exporter, dcgm_target
+from components.monitoring.collect.prometheus import prometheus
+from components.monitoring.collect.scrape import (
+    ManagedPrometheus,
+    OperatorPrometheus,
+    StandalonePrometheus,
+    scrape_targets,
+)
 
 from ..environment import Environment
 from .addons import scrape_charts

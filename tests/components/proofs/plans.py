@@ -15,7 +15,7 @@ from components.gpu.cluster import GkeExistingConfig, gke_cluster
 from components.gpu.node_pool import GpuNodePoolConfig, node_pool
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
-from components.monitoring.dcgm_exporter import DcgmExporterConfig, dcgm_exporter
+from components.monitoring.collect.dcgm_exporter import DcgmExporterConfig, dcgm_exporter
 from components.proofs.finding import Finding
 from components.proofs.rules import prove
 from components.rollout.model import ModelConfig, model

@@ -9,7 +9,7 @@ from components.core.plan import Part
 from components.engines.custom.config import CustomEngine, MetricsConfig
 from components.engines.tgi.config import TgiEngine
 from components.engines.vllm.config import VllmEngine
-from components.monitoring.scrape import ManagedPrometheus, scrape_targets
+from components.monitoring.collect.scrape import ManagedPrometheus, scrape_targets
 from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.canary import AbRollout, CanaryRollout
 from components.rollout.model import ModelConfig, model, track_labels

@@ -14,7 +14,7 @@ from components.engines.vllm.config import VllmEngine
 from components.gpu.node_pool import GpuNodePoolConfig, Nodes
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
-from components.monitoring.scrape import ManagedPrometheus, scrape_targets
+from components.monitoring.collect.scrape import ManagedPrometheus, scrape_targets
 from components.reading.workload import workloads
 from components.rollout.blue_green import BlueGreenRollout
 from components.rollout.canary import CanaryRollout

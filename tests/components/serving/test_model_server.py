@@ -14,7 +14,7 @@ from components.core.errors import ConfigError
 from components.core.plan import Part, SecretRef
 from components.engines.custom.config import CustomEngine, MetricsConfig
 from components.engines.tgi.config import TgiEngine
-from components.monitoring.scrape import ManagedPrometheus
+from components.monitoring.collect.scrape import ManagedPrometheus
 from components.scaling.hpa import HpaConfig
 from components.serving.config import ModelServerConfig, ResourcesConfig, SecurityConfig, UpdateConfig
 from components.serving.model_server import model_server

@@ -10,7 +10,7 @@ import pytest
 
 from components.catalog.charts import all_charts, crds_of
 from components.core.plan import Part
-from components.monitoring.scrape import OperatorPrometheus
+from components.monitoring.collect.scrape import OperatorPrometheus
 from infra.plan.assemble import assemble
 from infra.plan.environment import Environment
 from infra.plan.environments import Loaded, load

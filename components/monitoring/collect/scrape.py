@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ..catalog.charts import chart
-from ..core.config import Bytes, Config, Count, Cpu, DnsLabel, DnsName, Image, LabelKey, LabelValue, Seconds
-from ..core.facts import TrackFacts
-from ..core.manifest import metadata, object_item
-from ..core.names import physical_name
-from ..core.plan import Item
+from ...catalog.charts import chart
+from ...core.config import Bytes, Config, Count, Cpu, DnsLabel, DnsName, Image, LabelKey, LabelValue, Seconds
+from ...core.facts import TrackFacts
+from ...core.manifest import metadata, object_item
+from ...core.names import physical_name
+from ...core.plan import Item
 
 MANAGED_NAMESPACE = "gke-gmp-system"
 """Where GKE runs the collectors of Google's managed Prometheus, on Standard and Autopilot."""

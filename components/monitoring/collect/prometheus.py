@@ -11,12 +11,12 @@ from typing import Any
 
 import yaml
 
-from ..catalog.charts import addon_image, chart
-from ..core.errors import Path
-from ..core.manifest import metadata, object_item, without_none
-from ..core.plan import Item, Part
-from ..core.quantity import number
-from ..tenancy.network import dns_egress, in_namespaces
+from ...catalog.charts import addon_image, chart
+from ...core.errors import Path
+from ...core.manifest import metadata, object_item, without_none
+from ...core.plan import Item, Part
+from ...core.quantity import number
+from ...tenancy.network import dns_egress, in_namespaces
 from .scrape import (
     PROMETHEUS_PORT,
     STANDALONE_NAME,

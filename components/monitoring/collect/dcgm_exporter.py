@@ -12,14 +12,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ..catalog.charts import addon_image
-from ..catalog.metrics import metrics_of
-from ..core.config import Bytes, Config, Cpu, Flag, Image, Seconds, patterned
-from ..core.errors import Path
-from ..core.manifest import metadata, object_item
-from ..core.plan import Item, Part
-from ..gpu.node_pool import ACCELERATOR_LABEL
-from ..tenancy.network import in_namespaces
+from ...catalog.charts import addon_image
+from ...catalog.metrics import metrics_of
+from ...core.config import Bytes, Config, Cpu, Flag, Image, Seconds, patterned
+from ...core.errors import Path
+from ...core.manifest import metadata, object_item
+from ...core.plan import Item, Part
+from ...gpu.node_pool import ACCELERATOR_LABEL
+from ...tenancy.network import in_namespaces
 from .scrape import PrometheusConfig, ScrapeTarget, scrape_item, scraper_namespace
 
 DcgmSource = Literal["managed", "daemonset", "none"]

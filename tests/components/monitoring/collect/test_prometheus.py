@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.core.plan import Item, Part
-from components.monitoring.prometheus import prometheus, scrape_configuration, standalone
-from components.monitoring.scrape import (
+from components.monitoring.collect.prometheus import prometheus, scrape_configuration, standalone
+from components.monitoring.collect.scrape import (
     ManagedPrometheus,
     PersistentStorage,
     ScrapeTarget,

@@ -8,8 +8,8 @@ import pytest
 
 from components.core.errors import ConfigError
 from components.core.plan import Item, Part
-from components.monitoring.dcgm_exporter import DcgmExporterConfig, dcgm_exporter, dcgm_target
-from components.monitoring.scrape import ManagedPrometheus, OperatorPrometheus, StandalonePrometheus
+from components.monitoring.collect.dcgm_exporter import DcgmExporterConfig, dcgm_exporter, dcgm_target
+from components.monitoring.collect.scrape import ManagedPrometheus, OperatorPrometheus, StandalonePrometheus
 from components.tenancy.pod_security import strictest_level
 
 MANAGED = ManagedPrometheus(kind="managed")

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from components.core.errors import ConfigError
 from components.core.plan import Item
-from components.monitoring.scrape import (
+from components.monitoring.collect.scrape import (
     ManagedPrometheus,
     NoPrometheus,
     OperatorPrometheus,

@@ -1,0 +1,1 @@
+"""Who collects metrics: what scrapes, Prometheus of our own, and the exporter of GPU metrics."""
