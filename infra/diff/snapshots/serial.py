@@ -68,7 +68,7 @@ def _resource(data: Mapping[str, Any]) -> Resource:
 
 def _track(data: Mapping[str, Any]) -> TrackFacts:
     known = _known(TrackFacts, data)
-    return TrackFacts(**known | {"signals": tuple(known.get("signals", ()))})
+    return TrackFacts(**known | {name: tuple(known.get(name, ())) for name in ("signals", "adapted")})
 
 
 def _node(data: Mapping[str, Any]) -> NodeShape:

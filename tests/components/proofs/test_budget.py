@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from components.core.errors import ConfigError
 from components.proofs.finding import Finding
 from components.proofs.rules import prove
 from tests.components.cost.plans import L4, L4_SPOT, model, plan
@@ -115,5 +116,5 @@ def test_pods_of_a_compute_class_count_in_what_the_pools_leave() -> None:
 
 
 def test_a_quota_for_what_is_no_gpu_is_refused_with_the_one_that_is_meant() -> None:
-    with pytest.raises(ValueError, match=r'"l4" is not a GPU GKE has; did you mean nvidia-l4\?'):
+    with pytest.raises(ConfigError, match=r'"l4" is not a GPU GKE has; did you mean nvidia-l4\?'):
         plan(policy={"gpu_quota": {"l4": {"gpus": 1}}})
