@@ -6,7 +6,7 @@ STEP := scripts/step
 ENV ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: pulumi setup help preview test lint types e2e fuzz cluster cluster-stop crds bench golden schema docs screenshot lock \
+.PHONY: pulumi setup help preview check test lint types e2e fuzz cluster cluster-stop crds bench golden schema docs screenshot lock \
   system up clean
 
 help: ## List the targets
@@ -15,10 +15,12 @@ help: ## List the targets
 preview: .venv/.preview ## Check and render every environment, and print a summary
 	@$(BIN)/infra preview
 
-test: .venv/.dev ## Formatting, lint, types, and all tests that need no cluster
+check: .venv/.dev ## Formatting, lint and types
 	@$(STEP) 'formatting' $(BIN)/ruff format --check .
 	@$(STEP) 'lint' $(BIN)/ruff check .
 	@$(STEP) 'types' $(BIN)/mypy
+
+test: check ## The same, and all tests that need no cluster
 	@$(BIN)/pytest -n 2 -rs $(PYTEST_ARGS)
 
 lint: .venv/.dev ## Correct the formatting, and lint
@@ -28,7 +30,7 @@ lint: .venv/.dev ## Correct the formatting, and lint
 types: .venv/.dev ## Check the types
 	@$(BIN)/mypy
 
-e2e: .venv/.dev ## Build and start a real Kubernetes control plane, and run tests/cluster (needs Go)
+e2e: .venv/.dev ## Build a real Kubernetes control plane and Pulumi, and run tests/cluster on them (needs Go)
 	@$(BIN)/pytest -rs tests/cluster
 
 fuzz: .venv/.dev ## Generate 10,000 environments; check and that control plane must agree about each

@@ -22,8 +22,8 @@ import yaml
 from urllib3.exceptions import HTTPError
 
 from .api import Api, ApiError, until
-from .binaries import go, installed
 from .crds import UnavailableError, definitions, resources
+from .modules import CONTROL_PLANE
 from .place import HERE, cache, say
 from .processes import Processes, identity, is_alive, remove_leftovers
 
@@ -65,7 +65,7 @@ class Cluster:
     @property
     def programs(self) -> Path:
         """The folder of its programs, kubectl among them."""
-        return installed() / "bin"
+        return CONTROL_PLANE.installed() / "bin"
 
     def start(self, *, owned: bool) -> None:
         """Start everything and wait until it works.
@@ -141,7 +141,7 @@ class Cluster:
         )  # fmt: skip
 
     def _write_identities(self, server: str) -> None:
-        root = go("env", "GOROOT").strip()
+        root = CONTROL_PLANE.go("env", "GOROOT").strip()
         hosts = "127.0.0.1,localhost,kubernetes.default.svc,10.96.0.1"
         subprocess.run(
             ["go", "run", f"{root}/src/crypto/tls/generate_cert.go", "--ca", "--rsa-bits=2048", f"--host={hosts}"],
@@ -213,7 +213,7 @@ def _is_established(definition: dict[str, Any]) -> bool:
 
 def _stages() -> list[dict[str, Any]]:
     """What KWOK does to nodes, pods, claims and load balancers: its own stages, and pods that take time to start."""
-    files = [*sorted((installed() / "stages").glob("*.yaml")), HERE / "volumes.yaml"]
+    files = [*sorted((CONTROL_PLANE.installed() / "stages").glob("*.yaml")), HERE / "volumes.yaml"]
     stages = [stage for path in files for stage in yaml.safe_load_all(path.read_text(encoding="utf-8")) if stage]
     for stage in stages:
         if stage["metadata"]["name"] == "pod-ready":

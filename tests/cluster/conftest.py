@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 
 from components.core.plan import Item
-from tests.checkout import Checkout
 
 from .api import Answer, Api, ApiError
 from .binaries import MissingToolError
 from .cluster import Cluster, run_folder
 from .deploy import apply_object, nodes_of, stand_ins, surroundings, wipe
-from .environments import Loaded, label, loaded, manifests, shipped, stack_files
+from .environments import Loaded, label, loaded, manifests, stack_files
 
 HERE = Path(__file__).parent
 JUDGED: Counter[str] = Counter()
@@ -119,10 +118,3 @@ def empty(api: Api) -> Iterator[Api]:
     wipe(api)
     yield api
     wipe(api)
-
-
-@pytest.fixture
-def checkout(empty: Api, cluster: Cluster, tmp_path: Path) -> Checkout:
-    """A copy of the repository whose stack `local` deploys to the cluster, which is empty but for nodes."""
-    nodes_of(empty, shipped("local"))
-    return Checkout(tmp_path, "local", cluster.kubeconfig)

@@ -17,7 +17,8 @@ from urllib.request import urlopen
 
 import yaml
 
-from .binaries import MissingToolError, run_go
+from .binaries import MissingToolError
+from .modules import CONTROL_PLANE
 from .place import HERE, REPOSITORY, cache, say
 
 TABLE = HERE / "crds.tsv"
@@ -168,7 +169,7 @@ def _module(module: str) -> dict[str, str]:
 def _modules(*modules: str) -> dict[str, dict[str, str]]:
     """The same of several, which Go downloads at the same time and checks against its checksum database."""
     try:
-        done = run_go("mod", "download", "-json", *modules)
+        done = CONTROL_PLANE.run("mod", "download", "-json", *modules)
     except MissingToolError as error:
         return {module: {"Error": str(error)} for module in modules}
     # One object after the other, not a list; when Go cannot even begin, none.

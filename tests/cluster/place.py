@@ -1,4 +1,4 @@
-"""Where the control plane's files are: what is built is kept outside the repository, what runs beside it."""
+"""Where files are: what is built is kept outside the repository, what runs beside it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
-MODULE = HERE / "control-plane"
-"""The Go module whose tools are the control plane."""
 
 
 def cache() -> Path:
@@ -16,9 +14,9 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inference-e2e"
 
 
-def say(message: str) -> None:
-    """Tell a person who waits what goes on, past pytest's capture."""
-    print(f"control plane: {message}", file=_OUT, flush=True)
+def say(message: str, *, about: str = "control plane") -> None:
+    """Tell a person who waits what goes on with what, past pytest's capture."""
+    print(f"{about}: {message}", file=_OUT, flush=True)
 
 
 _OUT = os.fdopen(os.dup(2), "w", encoding="utf-8")

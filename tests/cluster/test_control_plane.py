@@ -16,8 +16,8 @@ import pytest
 
 from . import conftest
 from .api import Api, until
-from .binaries import versions
 from .cluster import Cluster
+from .modules import CONTROL_PLANE
 from .place import REPOSITORY
 from .processes import Processes, identity, is_alive, remove_leftovers
 
@@ -31,7 +31,7 @@ def _known(folder: Path, name: str = "sleeper") -> dict[str, object]:
 
 
 def test_it_is_the_kubernetes_that_the_module_names(api: Api) -> None:
-    assert api.request("GET", "/version").object["gitVersion"] == versions()["k8s.io/kubernetes"]
+    assert api.request("GET", "/version").object["gitVersion"] == CONTROL_PLANE.versions()["k8s.io/kubernetes"]
 
 
 def _sockets(pid: int) -> Iterator[str]:

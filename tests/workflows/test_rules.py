@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,8 @@ JOBS = list(jobs())
 UNTRUSTED = [job for job in JOBS if job.file in ("preview.yml", "test.yml")]
 """The jobs that run a pull request's own code."""
 _TRUSTED = re.compile(
-    r"matrix\.environment|inputs\.environment|vars\.[A-Z_]+|github\.token|"
+    r"matrix\.(environment|python)|inputs\.environment|vars\.[A-Z_]+|github\.token|"
+    r"runner\.(os|arch)|hashFiles\('[^']+'(, '[^']+')*\)|"
     r"github\.(event\.pull_request\.number|event\.workflow_run\.(head_repository\.id|head_branch)|ref)|"
     r"fromJSON\(vars\.[A-Z_]+ \|\| '\[\]'\)"
 )
@@ -186,6 +188,28 @@ def test_what_workflows_call_exists() -> None:
         "make", "mkdir", "printf", "pulumi", "python3", ".venv/bin/infra", ".venv/bin/python", ".ci/run",
         "scripts/diff-report", "scripts/preview-deployed", "scripts/drift",
     }  # fmt: skip
+
+
+def test_the_oldest_and_the_newest_python_are_tested_and_the_oldest_does_everything_else() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    oldest = project["requires-python"].removeprefix(">=")
+    (tests,) = [job for job in JOBS if str(job) == "test.yml:test"]
+    tested = tests.data["strategy"]["matrix"]["python"]
+    looked_for = re.findall(r"python3\.(\d+)", (ROOT / "scripts" / "python").read_text(encoding="utf-8"))
+    assert tested == [oldest, f"3.{max(map(int, looked_for))}"]
+    used = {
+        step["with"]["python-version"] for job in JOBS for step in job.steps if "setup-python" in step.get("uses", "")
+    }
+    assert used == {oldest, "${{ matrix.python }}"}
+
+
+def test_one_machine_runs_what_the_jobs_of_the_tests_run_and_the_checks_wait_for_nothing() -> None:
+    tests = [job for job in JOBS if job.file == "test.yml"]
+    own = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    called = [script for job in tests for script in job.scripts]
+    assert set(called) <= {*own}
+    assert own.index(called[0]) == min(own.index(script) for script in called)
+    assert not any("needs" in job.data for job in tests)
 
 
 def test_the_job_that_posts_looks_for_what_the_preview_leaves() -> None:

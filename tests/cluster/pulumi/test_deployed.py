@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.checkout import Checkout, needs_cli
-
-from .api import Api, until
-from .conftest import JUDGED
-from .deploy import is_rolled_out, ready_endpoints
-from .environments import Loaded, manifest
-from .registered import implied, local, uids, urns
-from .watcher import EndpointWatch
-
-pytestmark = needs_cli
+from ..api import Api, until
+from ..conftest import JUDGED
+from ..deploy import is_rolled_out, ready_endpoints
+from ..environments import Loaded, manifest
+from ..registered import implied, local, uids, urns
+from ..watcher import EndpointWatch
+from .checkout import Checkout
 
 BLUE_GREEN = local(
     replicas=2,

@@ -16,11 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).parent.parent
-_TOOLS = ("pulumi", "pulumi-language-python", "pulumi-resource-kubernetes")
-_ABSENT = [tool for tool in _TOOLS if shutil.which(tool) is None]
-needs_cli = pytest.mark.skipif(bool(_ABSENT), reason=f"needs the Pulumi CLI: {', '.join(_ABSENT)} not on PATH")
-"""Skips where the CLI is not, and says so; the only reason to skip that continuous integration accepts."""
+from ..place import REPOSITORY
+from .tools import search_path, tool
+
 NOBODY = """\
 apiVersion: v1
 kind: Config
@@ -49,9 +47,9 @@ class Checkout:
         self.stack = stack
         self.kubeconfig = kubeconfig
         for name in ("Pulumi.yaml", "pyproject.toml"):
-            shutil.copy(ROOT / name, folder / name)
+            shutil.copy(REPOSITORY / name, folder / name)
         for name in ("components", "infra", "policy", "stacks"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / ".venv").symlink_to(Path(sys.prefix))
         (folder / "state").mkdir()
         self.done("stack", "init")
@@ -119,11 +117,13 @@ class Checkout:
             "KUBECONFIG": str(self.kubeconfig),
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PATH": search_path(),
             "PYTHONPATH": str(self.folder),
         }
         with subprocess.Popen(
-            ["pulumi", *arguments, "--stack", self.stack, "--non-interactive"],
+            [tool("pulumi"), *arguments, "--stack", self.stack, "--non-interactive"],
             cwd=self.folder,
             env={**os.environ, **own, **variables},
             stdin=subprocess.DEVNULL,

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from components.catalog.replacements import ReplacementRule, replacement_rules
+from tests.infra.diff.samples import API_VERSIONS, changed
 
-from ...checkout import needs_cli
 from .provider import Provider, running
-from .samples import API_VERSIONS, changed
 
-pytestmark = needs_cli
 RULES = sorted(
     rule for rule in replacement_rules().values() if rule.kind in API_VERSIONS and rule.field not in ("+", "-")
 )

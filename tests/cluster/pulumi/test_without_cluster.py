@@ -1,4 +1,4 @@
-"""The real CLI and provider on a copy of the repository, where they are on PATH: what a person sees of `pulumi`."""
+"""The real CLI and provider on a copy of the repository, without a cluster: what a person sees of `pulumi`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .checkout import NOBODY, Checkout, needs_cli
-
-pytestmark = needs_cli
+from .checkout import NOBODY, Checkout
 
 
 @pytest.fixture

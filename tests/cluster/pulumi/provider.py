@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import grpc  # type: ignore[import-untyped]  # it has no types
-from google.protobuf import struct_pb2  # type: ignore[import-untyped]  # it has none either
+from google.protobuf import empty_pb2, struct_pb2  # type: ignore[import-untyped]  # it has none either
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from tests.checkout import NOBODY
+from .checkout import NOBODY
+from .tools import PROVIDER, tool
 
-PLUGIN = "pulumi-resource-kubernetes"
 _SETTINGS = {"kubeconfig": NOBODY, "enableConfigMapMutable": "true", "enableSecretMutable": "true"}
 """As infra/__main__.py makes the provider; what replaces what is its own knowledge, which needs no cluster."""
 
@@ -54,18 +54,31 @@ class Provider:
 @contextmanager
 def running() -> Iterator[Provider]:
     """Start the provider, and stop it in the end."""
-    with subprocess.Popen([PLUGIN, "127.0.0.1:9"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with _started() as stub:
+        variables = {f"kubernetes:config:{key}": value for key, value in _SETTINGS.items()}
+        request = provider_pb2.ConfigureRequest(
+            variables=variables, args=_struct(_SETTINGS), acceptSecrets=True, acceptResources=True
+        )
+        stub.Configure(request, timeout=60)
+        yield Provider(stub)
+
+
+def version() -> str:
+    """What the provider says its version is, without the `v` that some builds say."""
+    with _started() as stub:
+        answer = stub.GetPluginInfo(empty_pb2.Empty(), timeout=60)
+    return str(answer.version).removeprefix("v")
+
+
+@contextmanager
+def _started() -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
+    command = [tool(PROVIDER), "127.0.0.1:9"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:
             assert process.stdout is not None
             port = int(process.stdout.readline())
             with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-                stub = provider_pb2_grpc.ResourceProviderStub(channel)
-                variables = {f"kubernetes:config:{key}": value for key, value in _SETTINGS.items()}
-                request = provider_pb2.ConfigureRequest(
-                    variables=variables, args=_struct(_SETTINGS), acceptSecrets=True, acceptResources=True
-                )
-                stub.Configure(request, timeout=60)
-                yield Provider(stub)
+                yield provider_pb2_grpc.ResourceProviderStub(channel)
         finally:
             process.kill()
 
