@@ -27,7 +27,7 @@ class ReplacementRule(NamedTuple):
         kind: the resource's; `*` for all.
         field: the field, and everything below it; empty for all others, `+` and `-` for the resource itself.
         how: how the change is made.
-        effect: what it does to users, in the words of `infra.diff.report.Effect`.
+        effect: what it does to users, in the words of `infra.diff.changes.report.Effect`.
         reason: why, in a few words.
         source: what says so.
     """

@@ -16,7 +16,7 @@ from ..terminal.today import utc_day
 from .arguments import Environments, Today
 
 if TYPE_CHECKING:
-    from ..diff.report import Report
+    from ..diff.changes.report import Report
 
 FORMAT = 1
 """The form of what `infra snapshot` prints; only a change that an older reader would misunderstand raises it."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..diff.report import ABSENT, Change, FieldChange
+from ..diff.changes.report import ABSENT, Change, FieldChange
 
 _PLAIN = re.compile(r"[A-Za-z/.$][\w ./:=,@+()%$-]*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "."})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from ..terminal.terminal import PLAIN, Paint
 
 if TYPE_CHECKING:
-    from ..diff.report import Report
+    from ..diff.changes.report import Report
 
 JSON_VERSION = 1
 """Of the report for machines: a larger one means that a key went away or means something else. New keys do not
@@ -62,11 +62,11 @@ def _gitlab(report: Report, options: Options) -> str:
 
 
 def _json(report: Report, _: Options) -> str:
-    """`version`, then the report's attributes by name (`infra.diff.report` describes them).
+    """`version`, then the report's attributes by name (`infra.diff.changes.report` describes them).
 
     A field that is absent on one side of a change lacks `before` or `after`; null is a value.
     """
-    from ..diff.report import as_json  # noqa: PLC0415
+    from ..diff.changes.report import as_json  # noqa: PLC0415
     from ..diff.telling.redact import redacted  # noqa: PLC0415
 
     # Without indentation the encoder is written in C: 9,000 changes take a tenth of the time.

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..diff.report import EFFECTS, Change, Effect, EnvironmentDiff, Headline
+from ..diff.changes.report import EFFECTS, Change, Effect, EnvironmentDiff, Headline
 from ..terminal.words import joined
 
 _OWN = "\0"

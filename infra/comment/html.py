@@ -13,7 +13,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from ..diff.report import EnvironmentDiff, Report
+from ..diff.changes.report import EnvironmentDiff, Report
 from ..diff.telling.redact import redacted
 from . import money, words
 from .escape import line, safe

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from components.proofs.finding import FindingEntry
 
-from ..diff.report import EnvironmentDiff, Report
+from ..diff.changes.report import EnvironmentDiff, Report
 from ..diff.telling.redact import redacted
 from ..plan.environments import UsageError
 from ..terminal.words import joined

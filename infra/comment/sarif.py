@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from components.proofs.finding import FindingEntry
 
-from ..diff.report import EnvironmentDiff, Report
+from ..diff.changes.report import EnvironmentDiff, Report
 from ..diff.telling.redact import redacted
 from . import words
 from .escape import line

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..diff.report import Effect, EnvironmentDiff, Report
+from ..diff.changes.report import Effect, EnvironmentDiff, Report
 from ..diff.telling.redact import redacted
 from ..terminal.terminal import PLAIN, Paint
 from ..terminal.words import counted, joined

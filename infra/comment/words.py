@@ -8,7 +8,7 @@ from typing import Any
 from components.core.errors import dotted
 from components.proofs.finding import FindingEntry
 
-from ..diff.report import EFFECTS, Effect, EnvironmentDiff, Report
+from ..diff.changes.report import EFFECTS, Effect, EnvironmentDiff, Report
 from ..terminal.words import counted, joined
 from . import money
 

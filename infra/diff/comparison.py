@@ -10,14 +10,14 @@ from components.core.errors import ConfigError
 
 from ..plan.environments import UsageError, find_root, load
 from ..terminal.terminal import status
+from .changes.report import EnvironmentDiff, Report
 from .environment_diff import diff
-from .report import EnvironmentDiff, Report
+from .pulumi_preview import completed, overruled, read_preview
 from .revisions.checkouts import Checkout, inside
 from .revisions.revisions import WORKING_TREE, Rendered, resolve
 from .revisions.sides import How, Sides, read_side, read_sides
 from .snapshots.kubectl_proxy import KubectlProxy
 from .snapshots.live import access_of, live_and_planned
-from .snapshots.pulumi_preview import completed, overruled, read_preview
 from .snapshots.snapshot import Snapshot
 
 

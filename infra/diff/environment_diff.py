@@ -11,12 +11,12 @@ from components.cost.figures import CostChange
 from components.kinds.workload import controller
 from components.proofs.finding import FindingEntry
 
-from .classify import classify, created, deleted, follows_file, renamed
-from .compare import differences, protection
-from .findings import compare_findings
-from .pair import Pair, component_of
-from .renames import renames
-from .report import Change, EnvironmentDiff
+from .changes.classify import classify, created, deleted, follows_file, renamed
+from .changes.compare import differences, protection
+from .changes.findings import compare_findings
+from .changes.pair import Pair, component_of
+from .changes.renames import renames
+from .changes.report import Change, EnvironmentDiff
 from .snapshots.identity import resource_label
 from .snapshots.snapshot import Resource, Snapshot
 from .telling.headlines import headlines

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from infra.diff.changes.report import EnvironmentDiff
 from infra.diff.environment_diff import diff
-from infra.diff.report import EnvironmentDiff
 from infra.diff.snapshots.from_plan import resources_of, snapshot_of
 from infra.diff.snapshots.kubectl_proxy import KubectlProxy
 from infra.diff.snapshots.live import live_and_planned

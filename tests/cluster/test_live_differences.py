@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.diff.compare import differences
+from infra.diff.changes.compare import differences
 
 from .api import Api
 from .conftest import JUDGED, Deployed

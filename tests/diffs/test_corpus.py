@@ -24,8 +24,8 @@ import pytest
 import yaml
 
 from components.core.errors import dotted
+from infra.diff.changes.report import EFFECTS, EnvironmentDiff
 from infra.diff.environment_diff import diff
-from infra.diff.report import EFFECTS, EnvironmentDiff
 
 from ..infra.diff.stacks import changed, snapshot, stack
 

@@ -32,6 +32,15 @@ PROGRAM: tuple[tuple[str, ...], ...] = (
 )
 """The folders of infra/, likewise. infra/publish is not among them: it runs with other people's words and a token
 that writes, in a checkout that has nothing else, and so knows nobody."""
+DIFF: tuple[tuple[str, ...], ...] = (
+    ("snapshots",),
+    ("changes", "revisions"),
+    ("telling", "pulumi_preview"),
+    ("environment_diff",),
+    ("comparison",),
+)
+"""The rooms of infra/diff, likewise: the largest folder of the program has floors of its own."""
+TREES = {"components": LIBRARY, "infra": PROGRAM, "infra.diff": DIFF}
 APART: dict[str, tuple[str, ...]] = {
     "components": (),
     "runtime": (),
@@ -46,16 +55,17 @@ the rest; tools/ is for developers, and ships with nothing."""
 class Floor(NamedTuple):
     """Where a module stands: its tree, its folder there, and the floor's number, 1 the lowest."""
 
-    top: str
+    tree: str
     folder: str
     number: int
 
 
-def floor_of(module: str) -> Floor | None:
-    """The floor of a module; `None` for one that has none."""
-    top, _, rest = module.partition(".")
-    folder = rest.partition(".")[0]
-    for number, folders in enumerate({"components": LIBRARY, "infra": PROGRAM}.get(top, ()), start=1):
-        if folder in folders:
-            return Floor(top, folder, number)
-    return None
+def floors_of(module: str) -> dict[str, Floor]:
+    """The floor of a module in each tree that it is in, by the tree."""
+    found = {}
+    for tree, floors in TREES.items():
+        folder = module.removeprefix(f"{tree}.").partition(".")[0] if module.startswith(f"{tree}.") else ""
+        for number, folders in enumerate(floors, start=1):
+            if folder in folders:
+                found[tree] = Floor(tree, folder, number)
+    return found

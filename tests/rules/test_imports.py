@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
-from .floors import APART, LIBRARY, PROGRAM, floor_of
+from .floors import APART, TREES, floors_of
 from .sources import ROOT, SOURCES, Source
 
 OURS = [source for source in SOURCES if source.folder in ("components", "infra", "runtime")]
@@ -31,8 +31,8 @@ PURE = [source.module for source in OURS if not is_live(source)]
 
 
 def test_every_folder_has_its_floor() -> None:
-    for top, floors in (("components", LIBRARY), ("infra", PROGRAM)):
-        there = {path.parent.name for path in (ROOT / top).glob("*/__init__.py")}
+    for tree, floors in TREES.items():
+        there = {path.parent.name for path in (ROOT / tree.replace(".", "/")).glob("*/__init__.py")}
         assert there - {"publish"} <= {folder for floor in floors for folder in floor}
 
 
@@ -40,9 +40,9 @@ def test_imports_go_down_the_floors() -> None:
     expect_none(
         f"{source.name}:{each.line} (floor {own.number}) imports {each.module} (floor {other.number})"
         for source in OURS
-        if (own := floor_of(source.module))
+        for own in floors_of(source.module).values()
         for each in source.imports
-        if (other := floor_of(each.module)) and own.top == other.top
+        if (other := floors_of(each.module).get(own.tree))
         if own.folder != other.folder and own.number <= other.number
     )
 

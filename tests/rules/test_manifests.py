@@ -23,8 +23,9 @@ LET = {
     "components/kinds": "reads them, alone",
     "components/core/plan.py": "an item knows its own name and namespace, before anybody reads it",
     "components/serving/leader_worker_set.py": "makes the leader and the workers of the pod that was built for it",
-    "infra/diff/compare.py": "walks any two trees, and asks whether one comes from a cluster",
-    "infra/diff/snapshots": "tells which object a file, a cluster's answer or a preview is about",
+    "infra/diff/changes/compare.py": "walks any two trees, and asks whether one comes from a cluster",
+    "infra/diff/snapshots": "tells which object a file or a cluster's answer is about",
+    "infra/diff/pulumi_preview.py": "tells which object a step of a preview is about",
 }
 """Files and folders that may, each with why."""
 

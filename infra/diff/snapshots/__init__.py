@@ -1,1 +1,1 @@
-"""What an environment was, from a plan, a rendered folder, a cluster or a preview of Pulumi's."""
+"""What an environment was, from a plan, a rendered folder or a cluster."""

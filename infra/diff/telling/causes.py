@@ -11,9 +11,9 @@ from components.engines.flags import name_of
 from components.kinds.pod import ContainerSpec
 
 from ...terminal.words import listed
-from ..compare import PROTECT, Difference
-from ..pair import Pair
-from ..report import ABSENT, FieldChange
+from ..changes.compare import PROTECT, Difference
+from ..changes.pair import Pair
+from ..changes.report import ABSENT, FieldChange
 
 _FIELDS = {
     "guestAccelerators.count": "GPUs a node",

@@ -12,10 +12,10 @@ from components.kinds.workload import controller
 
 from ...plan.sections.registry import SECTIONS
 from ...terminal.words import listed
-from ..classify import follows_file, rule_for
-from ..compare import PROTECT, inside
-from ..pair import Pair, component_of
-from ..report import ABSENT, EFFECTS, Change, Effect, Headline
+from ..changes.classify import follows_file, rule_for
+from ..changes.compare import PROTECT, inside
+from ..changes.pair import Pair, component_of
+from ..changes.report import ABSENT, EFFECTS, Change, Effect, Headline
 from ..snapshots.snapshot import Resource
 from .causes import causes, image_words, pairs_of
 from .impact import Impact

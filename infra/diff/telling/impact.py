@@ -10,9 +10,9 @@ from components.kinds.scaler import scale_of
 from components.kinds.workload import Controller, UpdateStep
 
 from ...terminal.words import counted, listed, span
-from ..compare import PROTECT, Difference
-from ..pair import Pair
-from ..report import ABSENT
+from ..changes.compare import PROTECT, Difference
+from ..changes.pair import Pair
+from ..changes.report import ABSENT
 from ..snapshots.snapshot import Resource, Snapshot
 from .pods import IntRange, Pods, minutes, selector
 from .routes import moved_shares, percent

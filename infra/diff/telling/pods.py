@@ -18,7 +18,7 @@ from components.reading.scheduler import Scheduler, Verdict
 from components.reading.workload import with_injected
 from components.serving.cold_start import duration
 
-from ..pair import component_of
+from ..changes.pair import component_of
 from ..snapshots.snapshot import Resource, Snapshot
 
 _Label: TypeAlias = tuple[str, str, str]

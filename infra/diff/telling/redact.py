@@ -14,8 +14,8 @@ from typing import Any
 
 from components.core.secrets import SECRET, hands_over_secret, looks_secret, names_secret_anywhere
 
-from ..compare import Difference
-from ..report import ABSENT, Change, EnvironmentDiff, FieldChange, Report
+from ..changes.compare import Difference
+from ..changes.report import ABSENT, Change, EnvironmentDiff, FieldChange, Report
 from ..snapshots.snapshot import Resource
 
 _PLACEHOLDER = re.compile(r"\$\{[\w.:-]+\}|\$\([\w.-]+\)|\[secret\]")

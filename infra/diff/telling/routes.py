@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from components.kinds.route import Destination, route_of
 
-from ..pair import Pair
+from ..changes.pair import Pair
 from ..snapshots.snapshot import Resource
 
 _WHOLE = 100

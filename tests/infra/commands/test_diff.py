@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.commands.diff import exit_code
-from infra.diff.report import EnvironmentDiff, Report
+from infra.diff.changes.report import EnvironmentDiff, Report
 from infra.diff.snapshots.serial import from_json
 
 from ..diff.repository import LOCAL, Repo

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from infra.comment import html
+from infra.diff.changes.report import Report
 from infra.diff.environment_diff import diff
-from infra.diff.report import Report
 from tests.diffs.test_corpus import PROMISED, case_of, compared
 from tests.infra.diff.stacks import ROOT, snapshot, stack
 

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from infra.diff.report import ABSENT, Change, EnvironmentDiff, FieldChange, Headline, Report
+from infra.diff.changes.report import ABSENT, Change, EnvironmentDiff, FieldChange, Headline, Report
 
 ROOT = Path(__file__).resolve().parents[3]
 TGI = "ghcr.io/huggingface/text-generation-inference"

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from infra.diff.report import ABSENT, EFFECTS, Change, EnvironmentDiff, FieldChange, Headline, Report
+from infra.diff.changes.report import ABSENT, EFFECTS, Change, EnvironmentDiff, FieldChange, Headline, Report
 
 HOSTILE = (
     "</details>", "</summary>", "<details>", "<!-- infra-diff -->", "<!--", "-->", "```", "````diff", "~~~", "`",

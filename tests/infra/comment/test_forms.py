@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from infra.comment import sarif, text
 from infra.comment.formats import Options, ReportForm
-from infra.diff.report import Change, EnvironmentDiff, FieldChange, Headline, Report
+from infra.diff.changes.report import Change, EnvironmentDiff, FieldChange, Headline, Report
 from infra.terminal.terminal import Paint
 
 from .reports import finding, fleet, three_changes
@@ -201,7 +201,7 @@ def test_json_has_every_fact_by_its_name() -> None:
 
 
 def test_json_tells_absent_from_null() -> None:
-    from infra.diff.report import ABSENT  # noqa: PLC0415
+    from infra.diff.changes.report import ABSENT  # noqa: PLC0415
 
     fields = (FieldChange("a", ABSENT, None), FieldChange("b", None, ABSENT))
     change = Change("A b", "C/d", (), "update", "harmless", "", "", "", fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from infra.comment.groups import rows
-from infra.diff.report import EnvironmentDiff, Headline
+from infra.diff.changes.report import EnvironmentDiff, Headline
 
 
 def environment(*headlines: Headline) -> EnvironmentDiff:

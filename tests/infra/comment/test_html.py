@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 
 from infra.comment import html
-from infra.diff.report import EnvironmentDiff, Headline, Report
+from infra.diff.changes.report import EnvironmentDiff, Headline, Report
 
 from .browser import CHROMIUM, PICTURE, SIZE, chromium, photograph
 from .reports import fleet, three_changes

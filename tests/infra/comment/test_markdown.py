@@ -13,7 +13,7 @@ from components.cost.figures import CostChange
 from infra.comment import markdown
 from infra.comment.escape import GITHUB, GITLAB
 from infra.comment.markdown import SMALLEST
-from infra.diff.report import EnvironmentDiff, Headline, Report
+from infra.diff.changes.report import EnvironmentDiff, Headline, Report
 from infra.plan.environments import UsageError
 
 from .rendered import faults, tokens

@@ -12,8 +12,8 @@ import pytest
 from infra.comment import markdown, text
 from infra.comment.escape import GITLAB
 from infra.comment.formats import Options, ReportForm
+from infra.diff.changes.report import Report
 from infra.diff.environment_diff import diff
-from infra.diff.report import Report
 from tests.diffs.test_corpus import CASES, PROMISED, case_of, compared
 from tests.infra.diff.stacks import changed, snapshot, stack
 

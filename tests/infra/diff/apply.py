@@ -7,8 +7,8 @@ from copy import deepcopy
 from typing import Any
 
 from components.catalog.object_fields import traits
-from infra.diff.compare import POSITIONAL, Difference, PathStep, _Walk, flag_values
-from infra.diff.report import ABSENT
+from infra.diff.changes.compare import POSITIONAL, Difference, PathStep, _Walk, flag_values
+from infra.diff.changes.report import ABSENT
 
 
 def applied(kind: str, found: Sequence[Difference], tree: dict[str, Any]) -> dict[str, Any]:

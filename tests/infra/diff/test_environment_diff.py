@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from components.core.secrets import SECRET
 from components.cost.figures import LineFigures
 from components.proofs.finding import FindingEntry
+from infra.diff.changes.report import EnvironmentDiff
 from infra.diff.environment_diff import diff
-from infra.diff.report import EnvironmentDiff
 from infra.diff.snapshots.snapshot import Resource, Snapshot
 
 from .stacks import sides, snapshot, stack

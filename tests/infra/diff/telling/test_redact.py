@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from components.core.secrets import SECRET
 from infra.comment.formats import Options, ReportForm
-from infra.diff.report import ABSENT, Change, EnvironmentDiff, FieldChange, Headline, Report
+from infra.diff.changes.report import ABSENT, Change, EnvironmentDiff, FieldChange, Headline, Report
 from infra.diff.telling.redact import redacted, redacted_value
 
 from ...comment.strings import REPORTS, WIDE

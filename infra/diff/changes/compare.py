@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 from components.catalog.object_fields import default_of, traits
 from components.core.quantity import exact
 
+from ..snapshots.snapshot import Resource
 from .report import ABSENT, FieldChange
-from .snapshots.snapshot import Resource
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _LIVE = frozenset({"uid", "resourceVersion", "managedFields"})

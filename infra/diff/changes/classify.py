@@ -11,9 +11,9 @@ from components.core.providers import in_cluster
 from components.core.quantity import exact
 from components.kinds.names import LASTING, SERVERS
 
+from ..snapshots.snapshot import Resource
 from .compare import PROTECT, Difference
 from .report import ABSENT, EFFECTS, Effect
-from .snapshots.snapshot import Resource
 
 Action = Literal["create", "update", "replace", "delete", "rename"]
 _CHECKSUM = "checksum"

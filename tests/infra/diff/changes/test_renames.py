@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.diff.renames import renames
+from infra.diff.changes.renames import renames
 from infra.diff.snapshots.snapshot import Resource
 
 

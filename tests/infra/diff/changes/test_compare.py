@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.diff.compare import differences, flag_values, same_quantity
-from infra.diff.report import ABSENT
+from infra.diff.changes.compare import differences, flag_values, same_quantity
+from infra.diff.changes.report import ABSENT
 
-from .apply import applied
-from .trees import changed, real_resources, shuffled
+from ..apply import applied
+from ..trees import changed, real_resources, shuffled
 
 
 def deployment(**pod: Any) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from typing import Any
 from components.core.plan import TYPE_PREFIX
 from components.core.providers import is_object
 
-from ...plan.environments import UsageError
-from ..classify import Ruling
-from ..pair import Pair
-from ..report import Effect
-from .identity import kind_of, resource_key
-from .snapshot import Resource, Snapshot
+from ..plan.environments import UsageError
+from .changes.classify import Ruling
+from .changes.pair import Pair
+from .changes.report import Effect
+from .snapshots.identity import kind_of, resource_key
+from .snapshots.snapshot import Resource, Snapshot
 
 MAX_BYTES = 256_000_000
 """A thousand models with all their state take a tenth of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.proofs.finding import FindingEntry, Severity
-from infra.diff.findings import compare_findings
+from infra.diff.changes.findings import compare_findings
 
 
 def finding(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from components.core.errors import Path
 
+from ..snapshots.snapshot import Resource
 from .classify import Ruling
 from .compare import Difference
-from .snapshots.snapshot import Resource
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ import pytest
 from components.catalog.object_fields import Trait
 from components.catalog.replacements import How, ReplacementRule, replacement_rules
 from components.catalog.table import rows
-from infra.diff.classify import classify, created, deleted
-from infra.diff.compare import differences
-from infra.diff.report import EFFECTS
+from infra.diff.changes.classify import classify, created, deleted
+from infra.diff.changes.compare import differences
+from infra.diff.changes.report import EFFECTS
 from infra.diff.snapshots.snapshot import Resource
 
-from .samples import changed
+from ..samples import changed
 
 RULES = sorted(replacement_rules().values())
 

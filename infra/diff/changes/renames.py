@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 
-from .snapshots.snapshot import Resource
+from ..snapshots.snapshot import Resource
 
 
 def renames(gone: Iterable[Resource], new: Iterable[Resource]) -> dict[str, Resource]:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from infra.diff.changes.report import EnvironmentDiff
 from infra.diff.comparison import compare_preview
-from infra.diff.report import EnvironmentDiff
+from infra.diff.pulumi_preview import read_preview
 from infra.diff.revisions.sides import How
-from infra.diff.snapshots.pulumi_preview import read_preview
 from infra.plan.environments import UsageError
 
-from ..repository import Repo
+from .repository import Repo
 
 RECORDED = Path(__file__).parent / "data" / "previews"
 HOW = How(date(2026, 11, 21), picture=False)

@@ -1,0 +1,1 @@
+"""What differs between two snapshots: which fields, of which resource, and what becomes of it."""
