@@ -47,7 +47,7 @@ class Config(BaseModel):
         defer_build=True,
     )
 
-    def __init__(self, **data: Any) -> None:
+    def __init__(self, /, **data: Any) -> None:
         try:
             super().__init__(**data)
         except ValidationError as error:

@@ -146,7 +146,8 @@ def _unknown_field(place: _ErrorPlace) -> str:
     hints: Mapping[str, str] = getattr(place.owner, "unknown_field_hints", {})
     if place.field in hints:
         return f"unknown field: {hints[place.field]}"
-    return f"unknown field; {did_you_mean(place.field, place.owner.model_fields if place.owner else ())}"
+    words = getattr(place.owner, "unknown_field_words", "unknown field")
+    return f"{words}; {did_you_mean(place.field, place.owner.model_fields if place.owner else ())}"
 
 
 def _wanted(place: _ErrorPlace) -> str:

@@ -5,39 +5,125 @@ Follows pulumi/pulumi@1b594989 sdk/go/common/workspace/project.go and pkg/worksp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
-from components.core.errors import Path, Problem, did_you_mean
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator, model_validator
+
+from components.core.config import Config, Flag, patterned
+from components.core.errors import ConfigError, MisfitError, Problem, did_you_mean
 
 from . import goyaml
-from .yamlfile import StackError, lines_of, one_problem, read_text
-from .yamltree import SEALED, parse
+from .yamlfile import StackError, lines_of, nearest_line, one_problem, read_text
+from .yamltree import SEALED, parse, sealed_in
 
-_KEYS = (
-    "name", "runtime", "main", "description", "author", "website", "license", "config", "stackConfigDir", "template",
-    "backend", "options", "packages", "plugins", "requiredPulumiVersion",
-)  # fmt: skip
 _TYPES = ("string", "integer", "boolean", "array", "object")
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """One key of Pulumi.yaml's `config:`.
+def _unsealed(value: Any) -> Any:
+    if next(sealed_in(value), None) is not None:
+        raise MisfitError("holds an encrypted value; only a stack's own file can, because each stack has its own key")
+    return value
 
-    Attributes:
-        default: what a stack without the key gets, never merged with what a stack has; `None` gives nothing.
-        type: string, integer, boolean, array or object; `None` accepts all.
-        items: an array's item type, `{"type": …, "items": …}`.
-        secret: whether stacks must encrypt it.
-    """
 
-    default: Any = None
+def _runtime(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"name": value}
+    if not isinstance(value, Mapping):
+        raise MisfitError("must be `python`, or a mapping with a name and options")
+    return value
+
+
+_Plain = Annotated[Any, AfterValidator(_unsealed)]
+_Mapping = dict[str, Any] | None
+
+
+class Declared(Config):
+    """One key of Pulumi.yaml's `config:`; a key that has no mapping below it has its `value:` there."""
+
+    unknown_field_words: ClassVar[str] = "is not understood here (an object goes below `default:` or `value:`)"
+
+    items: _Plain = None
+    """An array's item type, `{"type": …, "items": …}`."""
     type: str | None = None
-    items: Any = None
-    secret: bool = False
+    """string, integer, boolean, array or object; without one all are accepted."""
+    description: _Plain = None
+    secret: Flag | None = None
+    """Whether stacks must encrypt it."""
+    value: _Plain = None
+    default: _Plain = None
+
+    @property
+    def given(self) -> Any:
+        """What a stack without the key gets, scalars as text; never merged with what a stack has. `None` is nothing."""
+        given = self.value if self.default is None else self.default
+        return given if given is None or isinstance(given, dict | list) else goyaml.as_text(given)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_value(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return value
+        if value is None or value is SEALED or isinstance(value, float):
+            raise MisfitError("needs text, a whole number, true or false, a list, or a mapping with `default:`")
+        return {"value": value}
+
+    @field_validator("type")
+    @classmethod
+    def _is_type(cls, kind: str | None, info: ValidationInfo) -> str | None:
+        if kind is not None and kind not in _TYPES:
+            raise MisfitError(f"is no type; {did_you_mean(kind, _TYPES)}")
+        if kind == "array" and not isinstance(info.data.get("items"), dict):
+            raise MisfitError("is array, which needs `items: {type: …}`")
+        return kind
+
+    @field_validator("default")
+    @classmethod
+    def _is_of_type(cls, default: Any, info: ValidationInfo) -> Any:
+        kind = info.data.get("type")
+        if default is not None and not fits(kind, info.data.get("items"), default):
+            raise MisfitError(f"is not of the declared type {kind}; correct one of them")
+        return default
+
+
+class _Runtime(Config):
+    name: str
+    """The language, such as python."""
+    options: _Mapping = None
+
+
+class _File(Config):
+    """The keys of Pulumi.yaml, by Pulumi's own names."""
+
+    unknown_field_words: ClassVar[str] = "is no key of Pulumi.yaml, and Pulumi ignores it"
+
+    name: Annotated[str, patterned("^.", "the project's name, as in `name: inference`")]
+    runtime: Annotated[_Runtime | None, BeforeValidator(_runtime)] = None
+    main: str | None = None
+    description: str | None = None
+    author: str | None = None
+    website: str | None = None
+    license: str | None = None
+    requiredPulumiVersion: str | None = None  # noqa: N815
+    stackConfigDir: str | None = None  # noqa: N815
+    config: dict[str, Declared] | None = None
+    template: _Mapping = None
+    backend: _Mapping = None
+    options: _Mapping = None
+    packages: _Mapping = None
+    plugins: _Mapping = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_folder(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Take text at `config:` for the stacks' folder, which is what stackConfigDir was called."""
+        folder = data.get("config")
+        if not isinstance(folder, str):
+            return data
+        return {**data, "stackConfigDir": data.get("stackConfigDir") or folder, "config": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +133,13 @@ class Project:
     Attributes:
         name: the project; also the namespace of configuration keys that have none.
         path: Pulumi.yaml itself.
-        runtime: the language, `python`; empty when the file has none.
-        runtime_options: the options below `runtime:`.
-        main: the program's folder as written; empty means beside Pulumi.yaml.
         stack_config_dir: the folder of the stack files.
         config: declared keys by full name, `inference:models`.
     """
 
     name: str
     path: FilePath
-    runtime: str = ""
-    runtime_options: Mapping[str, Any] = field(default_factory=dict)
-    main: str = ""
-    stack_config_dir: FilePath = FilePath()
+    stack_config_dir: FilePath
     config: Mapping[str, Declared] = field(default_factory=dict)
 
 
@@ -85,158 +165,74 @@ def load_project(root: FilePath | str) -> Project:
     path = FilePath(root)
     path = path if path.name == "Pulumi.yaml" else path / "Pulumi.yaml"
     text = read_text(path)
-    data, problems = parse(path, text)
+    data, located = parse(path, text)
     if not isinstance(data, dict):
         raise (
-            StackError(path, problems)
-            if problems
+            StackError(path, located)
+            if located
             else one_problem(path, "must be a mapping with a `name:`; write `name: inference`")
         )
-    reader = _Reader(data)
-    project = reader.project(path)
-    if reader.problems:
-        lines = lines_of(text)
-        problems += [(_line(lines, problem.path), problem) for problem in reader.problems]
-    if problems:
-        raise StackError(path, problems)
-    return project
+    file, problems = None, list(_misfits(data))
+    try:
+        file = _File(**data)
+    except ConfigError as error:
+        problems += error.problems
+    if file is None or problems or located:
+        lines = lines_of(text) if problems else {}
+        raise StackError(path, [*located, *((nearest_line(lines, problem.path), problem) for problem in problems)])
+    return Project(
+        name=file.name,
+        path=path,
+        stack_config_dir=path.parent / (file.stackConfigDir or ""),
+        config={full_key(key, file.name) or key: declared for key, declared in (file.config or {}).items()},
+    )
 
 
-def fits(declared: Declared, value: Any) -> bool:
-    """Whether a stack's value is of the declared type (project.go, ValidateConfigValue)."""
-    match declared.type:
+def fits(kind: Any, items: Any, value: Any) -> bool:
+    """Whether a value is of a declared type (project.go, ValidateConfigValue)."""
+    match kind:
         case None:
             return True
         case "string":
             return isinstance(value, str)
         case "integer":
-            return isinstance(value, int | str) and not isinstance(value, bool) and _is_integer(value)
+            return not isinstance(value, bool) and re.fullmatch(r"[-+]?[0-9]+", str(value)) is not None
         case "boolean":
             return isinstance(value, bool) or value in ("true", "false")
         case "object":
             return isinstance(value, dict)
+        case "array":
+            return (
+                isinstance(value, list)
+                and isinstance(items, dict)
+                and all(fits(items.get("type", ""), items.get("items"), item) for item in value)
+            )
         case _:
-            items = declared.items if isinstance(declared.items, dict) else {}
-            inner = Declared(type=str(items.get("type")), items=items.get("items"))
-            return isinstance(value, list) and bool(items) and all(fits(inner, item) for item in value)
+            return False
 
 
-def _is_integer(value: int | str) -> bool:
-    digits = str(value).removeprefix("-").removeprefix("+")
-    return digits.isascii() and digits.isdigit()
-
-
-class _Reader:
-    def __init__(self, data: dict[str, Any]) -> None:
-        self.data = data
-        self.problems: list[Problem] = []
-
-    def project(self, path: FilePath) -> Project:
-        for key in self.data:
-            if key not in _KEYS:
-                self._wrong((key,), f"is no key of Pulumi.yaml, and Pulumi ignores it; {did_you_mean(key, _KEYS)}")
-        name = self._text("name")
-        if not name:
-            self._wrong(("name",), "is required: the project's name, text that is not empty; write `name: inference`")
-        runtime, options = self._runtime()
-        config = self.data.get("config")
-        folder = self._text("stackConfigDir")
-        if isinstance(config, str):  # what stackConfigDir was called
-            if folder:
-                self._wrong(("config",), "and stackConfigDir both name the stacks' folder; keep stackConfigDir")
-            folder, config = config, None
-        if config is not None and not isinstance(config, dict):
-            self._wrong(("config",), "must be a mapping of keys, such as `inference:cluster: {default: {}}`")
-            config = None
-        declared: dict[str, Declared] = {}
-        for key, value in (config or {}).items():
-            self._declare(declared, key, value, name)
-        return Project(
-            name=name,
-            path=path,
-            runtime=runtime,
-            runtime_options=options,
-            main=self._text("main"),
-            stack_config_dir=path.parent / folder,
-            config=declared,
-        )
-
-    def _wrong(self, path: Path, message: str) -> None:
-        self.problems.append(Problem(path, message))
-
-    def _text(self, key: str) -> str:
-        value = self.data.get(key)
-        if value is None or isinstance(value, str):
-            return value or ""
-        self._wrong((key,), "must be text; put it in quotes")
-        return ""
-
-    def _runtime(self) -> tuple[str, Mapping[str, Any]]:
-        runtime = self.data.get("runtime", "")
-        if isinstance(runtime, str):
-            return runtime, {}
-        name, options = (runtime.get("name"), runtime.get("options") or {}) if isinstance(runtime, dict) else (None, {})
-        if not isinstance(name, str) or not isinstance(options, dict) or set(runtime) - {"name", "options"}:
-            self._wrong(("runtime",), "must be `python`, or a mapping with a name and options")
-            return "", {}
-        return name, options
-
-    def _declare(self, declared: dict[str, Declared], key: str, value: Any, project: str) -> None:
+def _misfits(data: dict[str, Any]) -> Iterator[Problem]:
+    """What is wrong with the keys of `config:` as such, and what does not fit together."""
+    config, project = data.get("config"), data.get("name")
+    if isinstance(config, str) and data.get("stackConfigDir"):
+        yield Problem(("config",), "and stackConfigDir both name the stacks' folder; keep stackConfigDir")
+    known: set[str] = set()
+    for key, value in config.items() if isinstance(config, dict) else ():
         at = ("config", key)
-        full = full_key(key, project)
+        full = full_key(key, project if project and isinstance(project, str) else "?")
         if full is None:
-            self._wrong(at, "is no configuration key; write <namespace>:<name>, such as inference:models")
-            return
+            yield Problem(at, "is no configuration key; write <namespace>:<name>, such as inference:models")
+            continue
         namespace, _, name = full.partition(":")
-        if full in declared:
-            self._wrong(at, f"is the same key as another one here, {full}; keep one of them")
+        if full in known:
+            yield Problem(at, f"is the same key as another one here, {full}; keep one of them")
+        known.add(full)
         if any(mark in name for mark in '.["'):
-            self._wrong(at, "reads as a path into another key; declare the top-level key only")
-        ours = namespace == project
+            yield Problem(at, "reads as a path into another key; declare the top-level key only")
         if not isinstance(value, dict):
-            if value is None or value is SEALED or isinstance(value, float):
-                self._wrong(at, "needs text, a whole number, true or false, a list, or a mapping with `default:`")
-            declared[full] = Declared(default=_handed_over(value))
-            return
-        declared[full] = self._long_form(at, value, ours=ours)
-
-    def _long_form(self, at: Path, value: dict[str, Any], *, ours: bool) -> Declared:
-        allowed = ("type", "items", "description", "secret", "default", "value")
-        for key in value:
-            if key not in allowed:
-                self._wrong(
-                    (*at, key), f"is not understood here; {did_you_mean(key, allowed)} (an object goes below it)"
-                )
-        default, given, kind = value.get("default"), value.get("value"), value.get("type")
-        if default is not None and given is not None:
-            self._wrong(at, "has both default and value; keep one of them")
-        if not ours and (default is not None or kind is not None or given is None):
-            self._wrong(at, "is not in this project's namespace, so it takes a `value:` and neither type nor default")
-        if kind is not None and kind not in _TYPES:
-            self._wrong((*at, "type"), f"is no type; {did_you_mean(str(kind), _TYPES)}")
-            kind = None
-        if kind == "array" and not isinstance(value.get("items"), dict):
-            self._wrong((*at, "type"), "is array, which needs `items: {type: …}`")
-            kind = None
-        if _holds_sealed(value):
-            self._wrong(at, "holds an encrypted value; only a stack's own file can, because each stack has its own key")
-        declared = Declared(default, kind, value.get("items"), value.get("secret") is True)
-        if default is not None and not fits(declared, default):
-            self._wrong((*at, "default"), f"is not of the declared type {kind}; correct one of them")
-        return Declared(_handed_over(given if default is None else default), kind, value.get("items"), declared.secret)
-
-
-def _handed_over(value: Any) -> Any:
-    """A default as the program gets it: scalars as text."""
-    return value if value is None or isinstance(value, dict | list) else goyaml.as_text(value)
-
-
-def _holds_sealed(value: Any) -> bool:
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return value is SEALED or any(_holds_sealed(child) for child in children)
-
-
-def _line(lines: Mapping[Path, int], path: Path) -> int | None:
-    while path and path not in lines:
-        path = path[:-1]
-    return lines.get(path)
+            continue
+        has_default, has_value = value.get("default") is not None, value.get("value") is not None
+        if has_default and has_value:
+            yield Problem(at, "has both default and value; keep one of them")
+        if project and namespace != project and (has_default or value.get("type") is not None or not has_value):
+            yield Problem(at, "is not in this project's namespace, so it takes a `value:` and neither type nor default")

@@ -13,7 +13,7 @@ whose values this reader cannot see, so that it would prove something else than 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -25,8 +25,8 @@ from components.core.plan import SecretRef
 
 from . import goyaml
 from .project import Project, fits, full_key, load_project
-from .yamlfile import Located, StackError, lines_of, one_problem, read_text
-from .yamltree import MAX_PROBLEMS, SEALED, parse
+from .yamlfile import Located, StackError, lines_of, nearest_line, one_problem, read_text
+from .yamltree import MAX_PROBLEMS, SEALED, parse, sealed_in
 
 __all__ = ["NAMESPACE", "Project", "StackError", "StackFile", "load_project", "load_stack", "stack_paths"]
 
@@ -60,9 +60,7 @@ class StackFile:
     def line(self, path: Path) -> int | None:
         """The 1-based line of a configuration path, `("models", "llama", "engine")`, or of its nearest ancestor."""
         inside: Path = ("config", self._keys.get(str(path[0]), ""), *path[1:]) if path else ("config",)
-        while inside and inside not in self._lines:
-            inside = inside[:-1]
-        return self._lines.get(inside)
+        return nearest_line(self._lines, inside)
 
     @cached_property
     def _lines(self) -> Mapping[Path, int]:
@@ -202,7 +200,7 @@ class _StackReader:
             self._wrong((name,), "has no value, and Pulumi makes that empty text; write `{}`, `[]`, or delete the key")
             return
         self.values[name] = value if isinstance(value, dict | list) else goyaml.as_text(value)
-        for path in islice(_sealed(value, (name,)), MAX_PROBLEMS) if may_seal else ():
+        for path in islice(sealed_in(value, (name,)), MAX_PROBLEMS) if may_seal else ():
             self._wrong(
                 path,
                 "is encrypted inside an object, and Pulumi would hand it over as plain text; give it a top-level key "
@@ -214,14 +212,14 @@ class _StackReader:
         for full, declared in project.config.items():
             namespace, _, name = full.partition(":")
             if full not in given:
-                if declared.default is None and namespace == project.name:
+                if declared.given is None and namespace == project.name:
                     self._wrong((name,), "is required by Pulumi.yaml; set it here, or give it a default there")
-                elif declared.default is not None and namespace == NAMESPACE:
-                    self.values[name] = declared.default
+                elif declared.given is not None and namespace == NAMESPACE:
+                    self.values[name] = declared.given
             elif namespace == NAMESPACE and name in self.values:
                 if declared.secret:
                     self._wrong((name,), "must be encrypted, says Pulumi.yaml; pulumi config set --secret writes it")
-                elif not fits(declared, self.values[name]):
+                elif not fits(declared.type, declared.items, self.values[name]):
                     self._wrong((name,), f"must be of type {declared.type}, says Pulumi.yaml; correct one of them")
 
     def _wrong(self, path: Path, message: str) -> None:
@@ -251,14 +249,3 @@ def _unknown_top_level(key: str) -> str:
             "`config:`, and an anchor goes where its value is used first"
         )
     return f"is ignored by Pulumi; {did_you_mean(key, _TOP_LEVEL)}"
-
-
-def _sealed(value: Any, path: Path) -> Iterator[Path]:
-    if value is SEALED:
-        yield path
-    elif isinstance(value, dict):
-        for key, child in value.items():
-            yield from _sealed(child, (*path, key))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _sealed(child, (*path, index))

@@ -6,7 +6,7 @@ StackError (InferenceError)    a file that cannot be used; `problems` holds all 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -144,6 +144,13 @@ def lines_of(text: str) -> dict[Path, int]:
     except yaml.YAMLError:
         pass  # what was read until then keeps its lines
     return found
+
+
+def nearest_line(lines: Mapping[Path, int], path: Path) -> int | None:
+    """The line of a path, or of its nearest ancestor that has one."""
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path)
 
 
 def syntax_error(path: FilePath, text: str, error: yaml.YAMLError, before: list[Located]) -> StackError:

@@ -9,6 +9,7 @@ are not text, `"<<"` in quotes, which it merges), and nesting that no reader aft
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -38,6 +39,9 @@ MAX_PROBLEMS = 100
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """Stands where the file has `{secure: …}`; the ciphertext is dropped at once."""
+
+    def __str__(self) -> str:
+        return "an encrypted value"
 
 
 SEALED = Sealed()
@@ -74,6 +78,18 @@ def parse(path: FilePath, text: str) -> tuple[Any, list[Located]]:
         # PyYAML's own parser lets these out for escapes beyond Unicode, where libyaml reports them.
         raise one_problem(path, f"is not YAML: {str(error) or type(error).__name__}") from None
     return data, tree.located(text)
+
+
+def sealed_in(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Where encrypted values stand in some data, below `path`."""
+    if value is SEALED:
+        yield path
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            yield from sealed_in(child, (*path, key))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from sealed_in(child, (*path, index))
 
 
 class _StopError(Exception):

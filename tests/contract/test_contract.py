@@ -146,7 +146,7 @@ def test_every_resource_names_its_provider_and_the_plugin_of_the_installed_sdk(r
 
 
 def test_default_providers_are_disabled_for_all_stacks() -> None:
-    disabled = load_project(ROOT).config["pulumi:disable-default-providers"].default
+    disabled = load_project(ROOT).config["pulumi:disable-default-providers"].given
     assert disabled == ["*"] or json.loads(disabled) == ["*"]
 
 

@@ -53,6 +53,11 @@ def test_digits_and_letters_of_other_scripts_are_refused(wrong: dict[str, str]) 
         _Settings(**wrong)
 
 
+def test_a_stray_setting_of_any_name_is_an_error_of_the_settings() -> None:
+    with pytest.raises(ConfigError, match="self: unknown field"):
+        _Settings(self=1)  # type: ignore[call-arg]  # the mistake itself
+
+
 def test_a_count_ends_where_kubernetes_stops_counting() -> None:
     assert _Settings(count=2**31 - 1).count == 2**31 - 1
     with pytest.raises(ConfigError, match="must be 1 to 2147483647"):

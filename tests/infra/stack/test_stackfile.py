@@ -307,14 +307,13 @@ def project_of(folder: Path, text: str) -> str:
     return str(caught.value).replace(f"{folder}/", "")
 
 
-def test_a_project_says_where_its_program_and_stacks_are(tmp_path: Path) -> None:
+def test_a_project_says_what_it_is_called_and_where_its_stacks_are(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text(
         "name: inference\nmain: infra/\nstackConfigDir: stacks/\n"
         "runtime: {name: python, options: {virtualenv: .venv}}\n"
     )
     project = load_project(tmp_path)
-    assert (project.name, project.runtime, project.main) == ("inference", "python", "infra/")
-    assert project.runtime_options == {"virtualenv": ".venv"}
+    assert project.name == "inference"
     assert project.stack_config_dir == tmp_path / "stacks"
 
 
@@ -355,7 +354,29 @@ def test_environments_are_the_stack_files_in_that_folder(tmp_path: Path) -> None
         ("name: inference\nconfig:\n  a: {type: object, default: [1]}\n", "is not of the declared type"),
         ("name: inference\nconfig:\n  gcp:a: {default: 1}\n", "takes a `value:`"),
         ("name: inference\nconfig:\n  a: {default: {b: {secure: x}}}\n", "holds an encrypted value"),
+        ("name: inference\nconfig:\n  a: {default: {secure: x}}\n", "holds an encrypted value"),
+        ("name: inference\nconfig:\n  a: [{secure: x}]\n", "holds an encrypted value"),
+        ("name: inference\nconfig:\n  a: {secret: yes}\n", "must be true or false"),
+        ("name: ''\n", "must be the project's name"),
+        ("name: {secure: x}\n", "got an encrypted value"),
+        ("name: inference\nruntime: {nam: python}\n", "Pulumi.yaml:2  runtime.nam  unknown field; did you mean name?"),
+        ("name: inference\nself: 1\n", "self  is no key of Pulumi.yaml"),
     ],
 )
 def test_a_wrong_project_file_is_explained(text: str, words: str, tmp_path: Path) -> None:
     assert words in project_of(tmp_path, text)
+
+
+def test_every_problem_of_a_project_is_reported_with_its_line(tmp_path: Path) -> None:
+    said = project_of(
+        tmp_path,
+        "nam: inference\nmain: [a]\nconfig:\n  inference:a: {type: number, default: {secure: HUNTER}}\n  b:c:d: 1\n",
+    )
+    assert [line.split("  ")[:2] for line in said.splitlines()] == [
+        ["Pulumi.yaml:1", "nam"],
+        ["Pulumi.yaml:2", "main"],
+        ["Pulumi.yaml:4", "config.inference:a.type"],
+        ["Pulumi.yaml:4", "config.inference:a.default"],
+        ["Pulumi.yaml:5", "config.b:c:d"],
+    ]
+    assert "HUNTER" not in said
