@@ -1,40 +1,49 @@
 """docs/components.md: every setting of a stack and every class for other programs, as the code describes them.
 
-Pure: it looks at the models and at the source of the Pulumi classes, and imports neither Pulumi nor a provider.
+Settings come from the schema that editors have, classes from their source: neither Pulumi nor a provider is imported.
 `make docs` writes the page; a test says when it is out of date.
 """
 
 from __future__ import annotations
 
 import ast
-import inspect
+import math
 import re
-import types
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 import jinja2
-from pydantic import BaseModel, JsonValue
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+import yaml
 
-from components.core.docs import field_docs
-from components.core.errors import pattern_words
 from components.core.wording import INT32
-from infra.plan.environment import Environment
+from infra.commands.schema import stack_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "components.md"
 _TEMPLATES = Path(__file__).parent / "templates"
-_KIND = "Which of these it is."
-"""What a `kind` means where its model says nothing more."""
+_MODEL = "#/$defs/"
+_LIMITS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """One setting, or one argument of a class's constructor, in words."""
+class Section:
+    """One top-level key of a stack: its schema, and those of the models that it is the first to need, by name."""
+
+    key: str
+    schema: Mapping[str, Any]
+    models: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a class's constructor, in words."""
 
     name: str
     type: str
@@ -43,31 +52,12 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """One config model, in words."""
-
-    name: str
-    summary: str
-    fields: tuple[Field, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One top-level key of a stack: what it holds, and the models that it is the first to need."""
-
-    key: str
-    type: str
-    meaning: str
-    settings: tuple[Settings, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class PublicClass:
     """One Pulumi component class, read from its source."""
 
     name: str
     summary: str
-    arguments: tuple[Field, ...]
+    arguments: tuple[Argument, ...]
     outputs: tuple[tuple[str, str], ...]
 
 
@@ -81,88 +71,58 @@ def components_page() -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"in_words": in_words, "yaml": _yaml, "paragraphs": _paragraphs}
     template = environment.get_template("components.md.j2")
     return template.render(sections=list(sections()), classes=list(public_classes()))
 
 
 def sections() -> Iterator[Section]:
     """The sections of a stack, in the order of the root model."""
-    described: set[type[BaseModel]] = {Environment}
-    meanings = field_docs(Environment)
-    for name, field in Environment.model_fields.items():
-        models = list(_nested(field.annotation, described))
-        yield Section(
-            key=name,
-            type=_sentence(in_words(field.annotation, field.metadata)),
-            meaning=_paragraph(meanings[name]),
-            settings=tuple(_settings(model) for model in models),
-        )
+    schema = stack_schema()
+    models = {name: model for name, model in schema["$defs"].items() if "properties" in model}
+    for key, section in schema["properties"]["config"]["properties"].items():
+        yield Section(key.partition(":")[2], section, dict(_taken(section, models)))
 
 
-def _nested(annotation: Any, described: set[type[BaseModel]]) -> Iterator[type[BaseModel]]:
-    """The models an annotation leads to and that were not described yet, each before those below it."""
-    for model in _models_in(annotation):
-        if model in described:
-            continue
-        described.add(model)
-        yield model
-        for field in model.model_fields.values():
-            yield from _nested(field.annotation, described)
+def _taken(schema: Any, models: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Take out of `models` those that a schema leads to, each before those below it."""
+    if isinstance(schema, Mapping) and "$ref" in schema:
+        if (name := schema["$ref"].removeprefix(_MODEL)) in models:
+            yield name, (model := models.pop(name))
+            yield from _taken(model["properties"], models)
+    elif isinstance(schema, Mapping | list):
+        for below in schema.values() if isinstance(schema, Mapping) else schema:
+            yield from _taken(below, models)
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
-
-
-def _settings(model: type[BaseModel]) -> Settings:
-    meanings = field_docs(model)
-    fields = tuple(
-        Field(
-            name,
-            _cell(in_words(field.annotation, field.metadata)),
-            _cell(_default(field)),
-            _cell(_paragraph(meanings.get(name, _KIND if name == "kind" else ""))),
-        )
-        for name, field in model.model_fields.items()
-    )
-    return Settings(model.__name__, _paragraphs(inspect.cleandoc(model.__doc__ or "")), fields)
-
-
-def in_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
-    """A type as people say it: `whole number, 2 to 48`, `list of text`, a link to a model."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        inner, *more = arguments
-        return in_words(inner, [*more, *metadata])
-    if origin is Literal:
-        return _either([f"`{value}`" for value in arguments])
-    if origin in (Union, types.UnionType):
-        members = [member for member in arguments if member is not type(None)]
-        return _either([in_words(member, metadata if len(members) == 1 else ()) for member in members])
-    if origin is tuple:
-        item = in_words(arguments[0])
-        # "list of a zone such as …" would be no English; a link, words to choose from and plain text are.
-        joint = " of" if item[0] in "[`" or item == "text" else ", each"
-        return f"list{joint} {item}{_length(metadata)}"
-    if origin is dict:
-        return f"mapping from {in_words(arguments[0])} to {in_words(arguments[1])}{_length(metadata)}"
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return _link(annotation)
-    if annotation is str:
-        return _text(metadata)
-    if annotation is JsonValue:
-        return "anything"
-    numbers = {bool: "true or false", int: "whole number", float: "number"}
-    if annotation in (Any, JsonValue):
-        return "any value"
-    return numbers[annotation] + _bounds(metadata)
-
-
-def _link(model: type[BaseModel]) -> str:
-    return f"[{model.__name__}](#{model.__name__.lower()})"
+def in_words(schema: Any) -> str:
+    """A schema as people say it: `whole number, 2 to 48`, `list of text`, a link to a model."""
+    match schema:
+        case {"$ref": reference} if (name := reference.removeprefix(_MODEL)) != "JsonValue":
+            return f"[{name}](#{name.lower()})"
+        case {"const": value}:
+            return f"`{value}`"
+        case {"enum": values}:
+            return _either([f"`{value}`" for value in values])
+        case {"oneOf": branches} | {"anyOf": branches}:
+            return _either([in_words(branch) for branch in branches])
+        case {"type": "array", "items": {} as items}:
+            item = in_words(items)
+            # "list of a zone such as …" would be no English; a link, words to choose from and plain text are.
+            joint = " of" if item[0] in "[`" or item == "text" else ", each"
+            return f"list{joint} {item}{', at least one' if 'minItems' in schema else ''}"
+        case {"type": "object", "additionalProperties": values}:
+            names = in_words({"type": "string", **schema.get("propertyNames", {})})
+            return f"mapping from {names} to {in_words(values)}{', at least one' if 'minProperties' in schema else ''}"
+        case {"patternErrorMessage": message}:
+            return f"{message.removeprefix('must be ')}{_length(schema)}"
+        case {"type": "string"}:
+            return f"text{_length(schema)}"
+        case {"type": "boolean"}:
+            return "true or false"
+        case {"type": "integer" | "number" as kind}:
+            return f"{'whole number' if kind == 'integer' else kind}{_bounds(schema)}"
+    return "any value"
 
 
 def _either(words: Sequence[str]) -> str:
@@ -170,74 +130,24 @@ def _either(words: Sequence[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
-def _constraints(metadata: Iterable[Any]) -> Iterator[Any]:
-    for item in metadata:
-        if isinstance(item, FieldInfo):
-            yield from _constraints(item.metadata)
-        else:
-            yield item
+def _length(text: Mapping[str, Any]) -> str:
+    bounds = [f"at least {text['minLength']}"] if text.get("minLength", 1) > 1 else []
+    bounds += [f"at most {text['maxLength']}"] if "maxLength" in text else []
+    return f" ({' and '.join(bounds)} characters)" if bounds else ""
 
 
-def _constraint(metadata: Iterable[Any], name: str) -> Any:
-    """The last value of a constraint, which is the one that holds; None when there is none."""
-    found = [getattr(item, name) for item in _constraints(metadata) if getattr(item, name, None) is not None]
-    return found[-1] if found else None
+def _bounds(number: Mapping[str, Any]) -> str:
+    limits = {name: number[name] for name in _LIMITS if name in number}
+    if limits.get("maximum") == INT32:  # nobody asks for that many
+        del limits["maximum"]
+    if limits.keys() == {"minimum", "maximum"}:
+        return f", {limits['minimum']:,} to {limits['maximum']:,}"
+    return "".join(f", {_LIMITS[name]} {value:,}" for name, value in limits.items())
 
 
-def _text(metadata: Sequence[Any]) -> str:
-    pattern = _constraint(metadata, "pattern")
-    words = (pattern_words(str(pattern)) if pattern else None) or "text"
-    longest, shortest = _constraint(metadata, "max_length"), _constraint(metadata, "min_length")
-    bounds = [f"at least {shortest}"] if shortest and shortest > 1 else []
-    bounds += [f"at most {longest}"] if longest else []
-    return f"{words} ({' and '.join(bounds)} characters)" if bounds else words
-
-
-def _length(metadata: Sequence[Any]) -> str:
-    return ", at least one" if _constraint(metadata, "min_length") else ""
-
-
-def _bounds(metadata: Sequence[Any]) -> str:
-    low, high = _tightest(metadata, "ge", max), _tightest(metadata, "le", min)
-    if high == INT32:  # nobody asks for that many
-        return f", at least {low:,}"
-    if low is not None and high is not None:
-        return f", {low:,} to {high:,}"
-    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
-    found = {name: _constraint(metadata, name) for name in words}
-    return "".join(f", {words[name]} {value:,}" for name, value in found.items() if value is not None)
-
-
-def _tightest(metadata: Sequence[Any], name: str, choose: Any) -> Any:
-    found = [value for item in _constraints(metadata) if (value := getattr(item, name, None)) is not None]
-    return choose(found) if found else None
-
-
-def _default(field: FieldInfo) -> str:
-    if field.default_factory is not None:
-        value = field.default_factory()  # type: ignore[call-arg]  # ours take nothing
-    elif field.default is PydanticUndefined:
-        return "**required**"
-    else:
-        value = field.default
-    if isinstance(value, BaseModel):
-        value = value.model_dump(exclude_unset=True)
-    return f"`{text}`" if (text := _flow(value)) else ""
-
-
-def _flow(value: Any) -> str:
-    """A value as YAML in one line; empty for nothing."""
-    if isinstance(value, BaseModel):
-        value = value.model_dump(exclude_unset=True)
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {_flow(inner)}' for key, inner in value.items())}}}" if value else ""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_flow(inner) for inner in value)}]" if value else ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str) and re.fullmatch(r"[\d.]+", value):
-        return f'"{value}"'
-    return "" if value is None else str(value)
+def _yaml(value: Any) -> str:
+    """A value as YAML in one line."""
+    return yaml.safe_dump([value], default_flow_style=True, sort_keys=False, width=math.inf).strip()[1:-1]
 
 
 def _paragraph(text: str) -> str:
@@ -251,14 +161,6 @@ def _paragraphs(text: str) -> str:
 
 def _line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def public_classes() -> Iterator[PublicClass]:
@@ -309,18 +211,18 @@ def _args_section(docstring: str) -> dict[str, str]:
     return found
 
 
-def _arguments(maker: ast.FunctionDef, meanings: Mapping[str, str]) -> Iterator[Field]:
+def _arguments(maker: ast.FunctionDef, meanings: Mapping[str, str]) -> Iterator[Argument]:
     spec = maker.args
     positional = spec.args[1:]
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(spec.defaults))
     pairs = [*zip(positional, [*defaults, *spec.defaults], strict=True)]
     pairs += [*zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]
     for argument, default in pairs:
-        yield Field(
+        yield Argument(
             argument.arg,
-            _cell(ast.unparse(argument.annotation) if argument.annotation else "Any"),
+            ast.unparse(argument.annotation) if argument.annotation else "Any",
             f"`{ast.unparse(default)}`" if default else "**required**",
-            _cell(meanings.get(argument.arg, "")),
+            meanings.get(argument.arg, ""),
         )
 
 

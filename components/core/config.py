@@ -28,7 +28,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from .docs import field_docs
-from .errors import ConfigError, MisfitError, describe_pattern
+from .errors import ConfigError, MisfitError, describe_pattern, pattern_words
 from .wording import INT32, problems_of
 
 
@@ -148,11 +148,18 @@ def patterned(pattern: str, words: str, *, max_length: int | None = None) -> Any
     """Constrain text to a pattern, and say in `words` what it must be when it does not match."""
     pattern = ascii_only(pattern)
     describe_pattern(pattern, words)
-    return Field(pattern=pattern, max_length=max_length)
+    return Field(pattern=pattern, max_length=max_length, json_schema_extra=_said(pattern))
 
 
-def _text_or_number(pattern: str, number: dict[str, Any]) -> WithJsonSchema:
-    return WithJsonSchema({"anyOf": [{"type": "string", "pattern": ascii_only(pattern)}, number]})
+def _said(pattern: str) -> dict[str, Any]:
+    """What editors say of text that does not match: both VS Code and yaml-language-server know this keyword."""
+    return {"patternErrorMessage": f"must be {pattern_words(pattern)}"}
+
+
+def _or_number(pattern: str, number: str, **bound: int) -> WithJsonSchema:
+    """A schema for text as `patterned` described it, or for a number."""
+    pattern = ascii_only(pattern)
+    return WithJsonSchema({"type": ["string", number], "pattern": pattern, **_said(pattern), **bound})
 
 
 MAX_PORT = 65535
@@ -210,14 +217,14 @@ Cpu = Annotated[
     str,
     BeforeValidator(_cpu_text),
     patterned(_CPU, "CPU cores as a Kubernetes quantity: 8, 0.5 or 500m"),
-    _text_or_number(_CPU, {"type": "number", "exclusiveMinimum": 0}),
+    _or_number(_CPU, "number", exclusiveMinimum=0),
 ]
 """CPU cores as a Kubernetes quantity: `8`, `0.5` or `500m`."""
 Bytes = Annotated[
     str,
     BeforeValidator(_quantity_text),
     patterned(_BYTES, "an amount of bytes as a Kubernetes quantity: 32Gi or 500M"),
-    _text_or_number(_BYTES, {"type": "integer", "minimum": 1}),
+    _or_number(_BYTES, "integer", minimum=1),
 ]
 """An amount of memory or storage as a Kubernetes quantity: `32Gi`, `500M`."""
 HubId = Annotated[

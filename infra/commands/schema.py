@@ -10,6 +10,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
 from ..plan.environment import Environment
 from ..stack.stackfile import NAMESPACE
 
@@ -34,7 +38,7 @@ def schema_text() -> str:
 
 def stack_schema() -> dict[str, Any]:
     """The schema of a whole stack file."""
-    environment = _for_editors(Environment.model_json_schema(mode="validation"))
+    environment = Environment.model_json_schema(schema_generator=ForEditors)
     prefix = f"{NAMESPACE}:"
     sections = {prefix + name: section for name, section in environment["properties"].items()}
     names = "|".join(environment["properties"])
@@ -65,41 +69,53 @@ def stack_schema() -> dict[str, Any]:
     }
 
 
-def _for_editors(schema: Any) -> Any:
+class ForEditors(GenerateJsonSchema):
     """What pydantic says, put for editors and as strict as the loader."""
-    if isinstance(schema, list):
-        return [_for_editors(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    kept = {
-        key: {name: _for_editors(field) for name, field in value.items()}
-        if key in ("properties", "$defs")
-        else value
-        if key in ("default", "const", "enum")
-        else _for_editors(value)
-        for key, value in schema.items()
-        if not _is_noise(key, value)
-    }
-    if isinstance(schema.get("discriminator"), dict):
-        # OpenAPI's word, which JSON Schema does not know: what it asks for is the key that tells branches apart.
-        kept["required"] = [schema["discriminator"]["propertyName"]]
-    if "patternProperties" in kept:
-        # pydantic writes the pattern of a mapping's keys so, and leaves other keys open.
-        kept.setdefault("additionalProperties", False)
-    # No `null`: to omit a key, people leave it out, and Pulumi makes empty text of a top-level null.
-    branches = [branch for branch in kept.get("anyOf", ()) if branch != {"type": "null"}]
-    if len(branches) == 1:
-        del kept["anyOf"]
-        kept = branches[0] | kept
-    elif branches:
-        kept["anyOf"] = branches
-    return kept
 
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's
+        """No titles made of field names, which editors show in place of a meaning."""
+        return False
 
-def _is_noise(key: str, value: Any) -> bool:
-    """Titles made of field names, which editors show in place of a meaning; defaults that descriptions tell."""
-    return (
-        key == "discriminator"
-        or (key == "title" and isinstance(value, str))
-        or (key == "default" and (value is None or isinstance(value, dict | list)))
-    )
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """No titles made of class names either."""
+        described = super().model_schema(schema)
+        described.pop("title", None)
+        return described
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """No `null`: to omit a key, people leave it out, and Pulumi makes empty text of a top-level null."""
+        return self.generate_inner(schema["schema"])
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        """No `discriminator`, which is OpenAPI's: what it asks for is the key that tells branches apart."""
+        union = super().tagged_union_schema(schema)
+        if discriminator := union.pop("discriminator", None):
+            union["required"] = [discriminator["propertyName"]]
+        return union
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """The pattern of a mapping's keys as one of names: of `patternProperties` editors cannot say what is wrong."""
+        mapping = super().dict_schema(schema)
+        for pattern, values in mapping.pop("patternProperties", {}).items():
+            mapping["propertyNames"] = {"pattern": pattern, **mapping.get("propertyNames", {})}
+            mapping["additionalProperties"] = values
+        return mapping
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """No default that is nothing: descriptions tell what happens then."""
+        described = super().default_schema(schema)
+        if described.get("default") in (None, "", [], {}):
+            described.pop("default", None)
+        return described
+
+    def get_default_value(self, schema: core_schema.WithDefaultSchema) -> Any:
+        """A default that is made for each, like one that all share."""
+        if "default_factory" in schema:
+            return schema["default_factory"]()  # type: ignore[call-arg]  # ours take nothing
+        return super().get_default_value(schema)
+
+    def encode_default(self, dft: Any) -> Any:
+        """What somebody would write for it: of a model only what it sets."""
+        if isinstance(dft, BaseModel):
+            return dft.model_dump(mode="json", exclude_unset=True)
+        return super().encode_default(dft)

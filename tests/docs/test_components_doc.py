@@ -7,10 +7,16 @@ import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from typing import Annotated, Any, Literal
 
+import pytest
+from pydantic import Field, TypeAdapter
+
+from components.core.config import Bytes, Count, DnsLabel, EnvName, Flag, Number, Percent, Port
+from infra.commands.schema import ForEditors, stack_schema
 from infra.plan.environment import Environment
 from tests.docs.pages import ROOT
-from tools.components_doc import PAGE, components_page, public_classes, sections
+from tools.components_doc import PAGE, components_page, in_words, public_classes, sections
 
 _ADVICE = "run `make docs` and commit the result"
 
@@ -23,15 +29,33 @@ def test_every_section_of_a_stack_is_on_the_page() -> None:
     assert [section.key for section in sections()] == list(Environment.model_fields)
 
 
-def test_every_field_says_what_it_means() -> None:
-    silent = [
-        f"{settings.name}.{field.name}"
-        for section in sections()
-        for settings in section.settings
-        for field in settings.fields
-        if not field.meaning
-    ]
-    assert silent == []
+def test_every_model_of_a_stack_is_on_the_page_once() -> None:
+    described = [name for section in sections() for name in section.models]
+    assert sorted(described) == sorted(name for name, model in stack_schema()["$defs"].items() if model)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Count, "whole number, at least 1"),
+        (Percent, "whole number, 0 to 100"),
+        (Annotated[Number, Field(gt=0, lt=1)], "number, more than 0, less than 1"),
+        (Flag, "true or false"),
+        (Annotated[str, Field(min_length=10, max_length=500)], "text (at least 10 and at most 500 characters)"),
+        (DnsLabel | None, "lower-case letters, digits and dashes (at most 63 characters)"),
+        (Bytes, "an amount of bytes as a Kubernetes quantity: 32Gi or 500M"),
+        (Literal["a", "b", "c"], "`a`, `b` or `c`"),
+        (tuple[str, ...], "list of text"),
+        (Annotated[tuple[Port, ...], Field(min_length=1)], "list, each whole number, 1 to 65,535, at least one"),
+        (
+            dict[EnvName, str],
+            "mapping from a variable name: letters, digits and underscores (at most 256 characters) to text",
+        ),
+        (dict[str, Any], "mapping from text to any value"),
+    ],
+)
+def test_types_are_said_as_people_say_them(kind: Any, words: str) -> None:
+    assert in_words(TypeAdapter(kind).json_schema(schema_generator=ForEditors)) == words
 
 
 def test_every_public_pulumi_class_is_on_the_page() -> None:

@@ -80,6 +80,44 @@ def test_a_section_is_no_secret(validator: jsonschema.Draft7Validator) -> None:
     assert not validator.is_valid(changed)
 
 
+def test_a_name_or_text_of_another_form_is_told_what_it_must_be(validator: jsonschema.Draft7Validator) -> None:
+    """In the keyword by which VS Code and the YAML language server do so."""
+    model = {"model": "a/b", "engine": {"kind": "tgi"}}
+    named, placed = (
+        document(ROOT / "stacks" / "Pulumi.local.yaml", models=models)
+        for models in ({"Qwen": model}, {"qwen": {**model, "namespace": "LLM"}})
+    )
+
+    assert [error.schema["patternErrorMessage"] for error in validator.iter_errors(named)] == [
+        "must be lower-case letters, digits and dashes, a letter first"
+    ]
+    assert [error.schema["patternErrorMessage"] for error in validator.iter_errors(placed)] == [
+        "must be lower-case letters, digits and dashes"
+    ]
+
+
+def test_every_pattern_of_a_setting_is_said_in_words() -> None:
+    settings = json.dumps([*stack_schema()["properties"]["config"]["properties"].values(), stack_schema()["$defs"]])
+
+    assert settings.count('"pattern":') == settings.count('"patternErrorMessage":') > 100
+
+
+@pytest.mark.parametrize(("quantity", "fits"), [("2", True), (2, True), (0, False), ("two", False), (True, False)])
+def test_quantities_are_text_or_numbers(quantity: Any, fits: bool, validator: jsonschema.Draft7Validator) -> None:
+    model = {"model": "a/b", "engine": {"kind": "tgi"}, "resources": {"cpu": quantity}}
+
+    assert validator.is_valid(document(ROOT / "stacks" / "Pulumi.local.yaml", models={"qwen": model})) is fits
+
+
+def test_defaults_are_what_somebody_would_write() -> None:
+    models = stack_schema()["$defs"]
+    rules = {"stabilization_seconds": 60, "policies": [{"kind": "percent", "value": 100, "period_seconds": 60}]}
+
+    assert models["HpaConfig"]["properties"]["scale_up"]["default"] == rules
+    assert "default" not in models["ModelConfig"]["properties"]["runs_on"]
+    assert "default" not in models["ModelConfig"]["properties"]["update"]
+
+
 def test_every_field_is_explained_and_none_is_null() -> None:
     schema = stack_schema()
     silent = [
