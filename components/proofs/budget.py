@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import Path, dotted
 from ..core.plan import GPU, NodeShape
+from ..core.words import listed
 from ..reading.index import Index
-from ..reading.workload import listed
 from .rule import Fault, rule
 
 if TYPE_CHECKING:

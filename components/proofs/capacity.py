@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from ..core.errors import Path
 from ..core.plan import GPU, NodeShape
+from ..core.words import listed
 from ..reading.index import Index
 from ..reading.scheduler import Need, Verdict, amount_text, nodes_needed
-from ..reading.workload import Workload, listed, place
+from ..reading.workload import Workload, place
 from .rule import Fault, rule
 
 least: Callable[[Workload], int] = attrgetter("least")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from ..core.plan import Item
+from ..core.words import listed
 from ..engines.registry import ENGINES
 from ..gpu.node_pool import COMPUTE_CLASS_LABEL, NODE_POOL_LABEL, SPOT_DRAIN_SECONDS
 from ..kinds.compute_class import node_choices
@@ -14,7 +15,7 @@ from ..kinds.names import SERVERS
 from ..kinds.policy import DisruptionBudget, disruption_budget
 from ..reading.index import Index
 from ..reading.scheduler import selected_values
-from ..reading.workload import Workload, flags, listed, namespace_of, place
+from ..reading.workload import Workload, flags, namespace_of, place
 from .rule import Fault, rule
 
 SCALE_DOWN_SECONDS = 600

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from ..catalog.accelerators import accelerators
 from ..catalog.zones import ZONES_COMMAND, lacks, region_of, zones_by_accelerator, zones_in_region
 from ..core.plan import GPU, NodeShape
+from ..core.words import listed
 from ..engines.registry import ENGINES
 from ..gpu.node_pool import ACCELERATOR_LABEL
 from ..reading.index import Index
 from ..reading.scheduler import ZONE, choice, selected_values, taint_misfits
-from ..reading.workload import Workload, flags, listed
+from ..reading.workload import Workload, flags
 from .rule import Fault, rule
 
 SHARING_LABEL = "cloud.google.com/gke-gpu-sharing-strategy"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..core.words import listed
 from ..engines.image_facts import needs_of
 from ..kinds.contents import bound_accounts
 from ..kinds.metadata import labels_of
@@ -11,7 +12,7 @@ from ..kinds.names import ENDING
 from ..kinds.pod import ContainerSpec
 from ..kinds.policy import network_rules
 from ..reading.index import Index
-from ..reading.workload import Workload, listed, namespace_of, place
+from ..reading.workload import Workload, namespace_of, place
 from ..tenancy.pod_security import ENFORCE, LEVELS, level_reached, violations
 from .images import name_of
 from .rule import Fault, rule

@@ -9,13 +9,14 @@ from ..catalog.loading import attaches_hyperdisk_ml, hyperdisk_ml_families
 from ..catalog.models import find_model
 from ..core.plan import NodeShape
 from ..core.quantity import MIB
+from ..core.words import duration, listed
 from ..kinds.lenient import amount
 from ..kinds.pod import PodVolume
 from ..memory.weights import checkpoint_bytes
 from ..reading.index import Index
 from ..reading.scheduler import taint_misfits
-from ..reading.workload import Workload, listed
-from ..serving.cold_start import ColdStart, Source, cold_start, duration
+from ..reading.workload import Workload
+from ..serving.cold_start import ColdStart, Source, cold_start
 from ..weights.cache import VOLUME
 from ..weights.gcs_fuse import DRIVER as GCS_FUSE
 from ..weights.hyperdisk_ml import DISK_TYPE, TYPE

@@ -10,12 +10,13 @@ from ..catalog.models import Model, find_model, meant_model
 from ..core.demand import Demand
 from ..core.plan import GPU, NodeShape
 from ..core.quantity import GIB
+from ..core.words import listed
 from ..fit.fit import MEMORY, Fit, NoFitError, fit, shards_that_work
 from ..fit.remedies import remedies
 from ..gpu.node_pool import ACCELERATOR_LABEL
 from ..reading.index import Index
 from ..reading.scheduler import selected_values
-from ..reading.workload import Workload, listed
+from ..reading.workload import Workload
 from .rule import Fault, rule
 
 _PARTITION_LABEL = "cloud.google.com/gke-gpu-partition-size"

@@ -7,13 +7,14 @@ from math import ceil
 
 from ..core.plan import GPU
 from ..core.quantity import number
+from ..core.words import listed
 from ..kinds.lenient import thousandths
 from ..kinds.names import DAEMON_SET
 from ..kinds.policy import quota
 from ..kinds.volume import VolumeClaim, claim_of
 from ..reading.index import Index
 from ..reading.scheduler import amount_text
-from ..reading.workload import listed, place
+from ..reading.workload import place
 from .rule import Fault, rule
 
 _FIELDS = {f"requests.{GPU}": "gpus", "requests.cpu": "cpu", "requests.memory": "memory", "requests.storage": "storage"}

@@ -10,6 +10,7 @@ from ..catalog.machines import machine_types
 from ..catalog.node_reservations import allocatable
 from ..core.errors import Path, dotted
 from ..core.plan import GPU, NodeShape
+from ..core.words import listed
 from ..gpu.node_pool import ACCELERATOR_LABEL
 from ..gpu.node_shape import FAMILY_LABEL
 from ..kinds.names import DAEMON_SET
@@ -24,7 +25,7 @@ from ..reading.scheduler import (
     shortages,
     taint_misfits,
 )
-from ..reading.workload import Workload, listed
+from ..reading.workload import Workload
 from . import gpus
 from .rule import Fault, rule
 

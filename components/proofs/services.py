@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..core.words import listed
 from ..reading.index import Index
-from ..reading.workload import listed, pairs, place
+from ..reading.workload import pairs, place
 from .rule import Fault, rule
 
 

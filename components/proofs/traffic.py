@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..core.errors import Path, did_you_mean, nearest
+from ..core.words import listed
 from ..kinds import names
 from ..kinds.route import MESH, SERVICE_SUFFIX, Destination, Route, RoutingRule, Subsets, outside_hosts
 from ..kinds.selector import has_labels
 from ..reading.index import Index, Owned
-from ..reading.workload import Workload, listed, pairs, place
+from ..reading.workload import Workload, pairs, place
 from ..traffic.backends.registry import ROUTES
 from .rule import Fault, rule
 

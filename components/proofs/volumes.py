@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..core.plan import NodeShape
+from ..core.words import listed
 from ..kinds.names import DAEMON_SET, JOB
 from ..reading.index import Index
-from ..reading.workload import Workload, listed
+from ..reading.workload import Workload
 from ..weights.cache import CLAIM_MODE, VOLUME
 from .rollout import IN_PLACE, step
 from .rule import Fault, rule

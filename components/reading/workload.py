@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,10 +158,3 @@ def namespace_of(item: Item) -> str:
 def pairs(labels: Mapping[str, Any]) -> str:
     """Labels as messages write them: `app=llama, color=blue`."""
     return ", ".join(f"{key}={value}" for key, value in labels.items())
-
-
-def listed(words: Iterable[str], most: int = 4) -> str:
-    """Words with commas, the first `most` of them and how many more there are."""
-    names = list(words)
-    rest = len(names) - most
-    return ", ".join(names) if rest <= 0 else f"{', '.join(names[:most])} and {rest} more"

@@ -7,11 +7,11 @@ from typing import Literal
 
 from ..catalog.loading import UNKNOWN, SpeedRange, rates, step_seconds
 from ..core.quantity import MIB
+from ..core.words import duration_range
 from ..engines.image_facts import image_bytes
 
 Source = Literal["hub", "disk", "filestore", "gcs-fuse", "hyperdisk-ml", "image", "unknown"]
 """Where a replica's weights come from."""
-_MINUTE, _LONG = 60, 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,8 @@ class ColdStart:
         return ColdStart(tuple(step for step in self.steps if step.in_container))
 
     def __str__(self) -> str:
-        if self.high is None:
-            total = f"{duration(self.low)} or more"
-        else:
-            total = f"{duration(self.low)} to {duration(self.high)}"
         parts = [f"{step.name} {_span(step.seconds)}" for step in self.steps]
-        return f"{total}: {', '.join(parts)}"
+        return f"{duration_range(self.low, self.high)}: {', '.join(parts)}"
 
 
 def cold_start(
@@ -97,17 +93,8 @@ def cold_start(
     )
 
 
-def duration(seconds: float) -> str:
-    """`40 s` or `3 min`."""
-    return f"{seconds:.0f} s" if seconds < _LONG else f"{seconds / _MINUTE:.0f} min"
-
-
 def _span(band: SpeedRange) -> str:
-    if band.low is None:
-        return "unknown"
-    if band.high is None:
-        return f"{duration(band.low)} or more"
-    return f"{duration(band.low)} to {duration(band.high)}"
+    return "unknown" if band.low is None else duration_range(band.low, band.high)
 
 
 def _rate(source: Source, throughput_mib: float | None) -> SpeedRange | None:

@@ -1,8 +1,10 @@
-"""Numbers as people read them, and lists of names."""
+"""Numbers as people read them, and lists of names in sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+from components.core.words import listed
 
 _CENT = 0.005
 
@@ -19,14 +21,8 @@ def span(least: int, most: int | None) -> str:
     return f"{least}" if least == most else f"{least}–{most}"  # noqa: RUF001 - a range is set with an en dash
 
 
-def listed(words: Iterable[str], most: int = 3) -> str:
-    """Words with commas, the first of them and how many more there are: `a, b, c and 4 more`."""
-    names = list(words)
-    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most:,} more"
-
-
 def joined(words: Iterable[str], most: int) -> str:
-    """The same as a part of a sentence, `a, b and c` where all are told."""
+    """Words as a part of a sentence: `a, b and c` where all are told, `a, b, c and 4 more` where not."""
     names = list(words)
     if len(names) > most:
         return listed(names, most)

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from components.core.facts import image_version
+from components.core.words import listed
 from components.engines.flags import name_of
 from components.kinds.pod import ContainerSpec
 
-from ...terminal.words import listed
 from ..changes.compare import PROTECT, Difference
 from ..changes.pair import Pair
 from ..changes.report import ABSENT, FieldChange

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from components.core.errors import Path, dotted
+from components.core.words import listed
 from components.kinds.names import LASTING, SCALERS
 from components.kinds.workload import controller
 
 from ...plan.sections.registry import SECTIONS
-from ...terminal.words import listed
 from ..changes.classify import follows_file, rule_for
 from ..changes.compare import PROTECT, inside
 from ..changes.pair import Pair, component_of
@@ -77,7 +77,7 @@ def _what(group: Sequence[Told], worst: Sequence[Told], effect: Effect, impact: 
         case "replaced":
             text = f"{_who(subject, worst)} is replaced"
             if zones := _lost_zones(worst):
-                return f"{subject} loses {listed(zones)}"
+                return f"{subject} loses {listed(zones, _MOST)}"
         case "restarted":
             text = f"{_tracks(subject, worst, impact)} restarts"
         case "rerouted":
@@ -211,7 +211,7 @@ def _tracks(subject: str, worst: Sequence[Told], impact: Impact) -> str:
     names = [name for one in own if (name := _track(one))]
     if len(own) == len(every) or not names or own[0].at[:1] != ("models",):
         return subject
-    return f"{subject} ({listed(names)})"
+    return f"{subject} ({listed(names, _MOST)})"
 
 
 def _track(one: Resource) -> str:
@@ -230,7 +230,7 @@ def _who(subject: str, worst: Sequence[Told]) -> str:
 
 
 def _kinds(worst: Sequence[Told]) -> str:
-    return listed(dict.fromkeys(f"{one.pair.resource.kind} `{one.pair.resource.name}`" for one in worst))
+    return listed(dict.fromkeys(f"{one.pair.resource.kind} `{one.pair.resource.name}`" for one in worst), _MOST)
 
 
 def _lost_zones(worst: Sequence[Told]) -> list[str]:

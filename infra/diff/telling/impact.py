@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from math import ceil
 
+from components.core.words import listed
 from components.kinds.names import DAEMON_SET, LASTING
 from components.kinds.scaler import scale_of
 from components.kinds.workload import Controller, UpdateStep
 
-from ...terminal.words import counted, listed, span
+from ...terminal.words import counted, span
 from ..changes.compare import PROTECT, Difference
 from ..changes.pair import Pair
 from ..changes.report import ABSENT
@@ -22,6 +23,7 @@ _REFUSED = frozenset(
 )
 """Kinds of which the API server refuses what the provider would do in place."""
 _LOST = "what it holds is lost, unless the volume's reclaim policy keeps it"
+_MOST = 3
 
 
 class Impact:
@@ -76,7 +78,7 @@ class Impact:
         return f"{text} at {answering / total:.0%}".replace("%", " %") if answering < total else f"{text} at 100 %"
 
     def _rest(self, one: Resource, others: Iterable[Resource]) -> str:
-        names = listed(f"`{other.name}`" for other in others)
+        names = listed([f"`{other.name}`" for other in others], _MOST)
         return f"them; {names} answer" if names else f"`{_name(one)}`"
 
     def _pods(self, side: Pods, one: Resource) -> str:
@@ -119,7 +121,7 @@ class Impact:
 
     def _pool(self, pair: Pair, pool: Resource) -> str:
         if gone := [one.before for one in pair.differences if one.place == "nodeLocations" and one.after is ABSENT]:
-            return f"its nodes in {listed(map(str, gone))} go, and their pods move to its other zones"
+            return f"its nodes in {listed(map(str, gone), _MOST)} go, and their pods move to its other zones"
         name = pool.at[-1] if pool.at and pool.at[0] == "node_pools" else pool.name
         found = self.base.on_pool(str(name))
         if not found:
@@ -149,14 +151,14 @@ class Impact:
         text = []
         if homeless:
             at_once = pair.ruling.action != "update"
-            ending = minutes(slowest, 1)
+            ending, names = minutes(slowest, 1), listed(homeless, _MOST)
             text.append(
-                f"no other pool can hold {listed(homeless)}: {ending} without"
+                f"no other pool can hold {names}: {ending} without"
                 if at_once
-                else f"pods of {listed(homeless)} wait for the new nodes, {ending} each: no other pool can hold them"
+                else f"pods of {names} wait for the new nodes, {ending} each: no other pool can hold them"
             )
         if moving:
-            text.append(f"pods of {listed(moving)} move to {listed(elsewhere)}, or wait for room there")
+            text.append(f"pods of {listed(moving, _MOST)} move to {listed(elsewhere, _MOST)}, or wait for room there")
         return "; ".join(text)
 
     def _removed(self, one: Resource) -> str:
@@ -172,7 +174,7 @@ class Impact:
         if one.kind == "NodePool":
             pool = str(one.at[-1]) if one.at else one.name
             names = dict.fromkeys(f"`{found.pod.resource.name}`" for found in self.base.on_pool(pool))
-            return f"its nodes go; pods of {listed(names)} could run there" if names else "its nodes go"
+            return f"its nodes go; pods of {listed(names, _MOST)} could run there" if names else "its nodes go"
         if one.kind == "PersistentVolumeClaim":
             return _LOST
         return ""

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from components.core.errors import Path, dotted
+from components.core.words import about
 from components.kinds.names import DAEMON_SET, LASTING
 from components.kinds.pod import PodTemplate
 from components.kinds.scaler import scale_of
@@ -16,15 +17,12 @@ from components.kinds.service import service
 from components.kinds.workload import Controller, controller, pod_labels
 from components.reading.scheduler import Scheduler, Verdict
 from components.reading.workload import with_injected
-from components.serving.cold_start import duration
 
 from ..changes.pair import component_of
 from ..snapshots.snapshot import Resource, Snapshot
 
 _Label: TypeAlias = tuple[str, str, str]
 """A namespace, and a label with its value."""
-_MINUTE, _LONG = 60, 120
-"""Seconds of one, and from how many on they are told."""
 
 
 class IntRange(NamedTuple):
@@ -188,11 +186,4 @@ def minutes(start: IntRange | None, times: int) -> str:
     """How long that many starts after each other take: `about 9–14 min`, `3 min or more`."""  # noqa: RUF002
     if start is None:
         return "an unknown time"
-    low = start.low * times
-    if start.high is None:
-        return f"{duration(low)} or more"
-    high = start.high * times
-    if low >= _LONG and high >= _LONG:
-        first, last = round(low / _MINUTE), round(high / _MINUTE)
-        return f"about {first} min" if first == last else f"{first}–{last} min"  # noqa: RUF001
-    return f"about {duration(low)}" if low == high else f"{duration(low)} to {duration(high)}"
+    return about(start.low * times, None if start.high is None else start.high * times)
