@@ -38,8 +38,3 @@ def number(quantity: str | float) -> float:
     if value is None:
         raise ValueError(f"{str(quantity)!r} is not a Kubernetes quantity")
     return float(value)
-
-
-def gib(quantity: str | float) -> float:
-    """A quantity of bytes in GiB."""
-    return number(quantity) / GIB

@@ -10,7 +10,7 @@ from ..catalog.prices import HOURS
 from ..core.price import Unit
 from .figures import BandFigures, LineFigures
 
-LineKind = Literal["gpu", "host", "node", "disk", "load-balancer", "control-plane", "managed-endpoint", "storage"]
+LineKind = Literal["gpu", "host", "node", "disk", "load-balancer", "control-plane", "storage"]
 """What is paid for: machines with their GPUs, machines GPUs are attached to, machines without, and the rest."""
 _CENTS = 6
 """Digits behind the point in JSON: a millionth of a dollar."""

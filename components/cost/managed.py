@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from ..catalog.prices import HOURS, Prices, prices
 from ..catalog.table import rows
-from .line import Line, Quantity
-from .machine_price import priced
-from .volumes import line_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +48,6 @@ def endpoints(accelerator: str, gpus: int, table: Prices | None = None) -> Itera
         if kind in kinds and count >= gpus:
             found.append(Endpoint(row.name, count, row.usd, kinds[kind], row.as_of, row.source))
     yield from sorted(found, key=lambda one: one.usd_per_hour)
-
-
-def endpoint_line(at: str, name: str, quantity: Quantity, table: Prices | None = None) -> Line:
-    """The line of an endpoint; paused and scaled to zero, it costs nothing.
-
-    Args:
-        at: where it stands in the stack file.
-        name: its vendor, instance type and size, `gcp/nvidia-l4/x1`.
-        quantity: its fewest, most and expected replicas.
-        table: the prices. Omitted: the catalog's.
-    """
-    found = priced(table or prices(), "managed-endpoint", name, "", "", kind="managed-endpoint", what=name)
-    return line_of(found, at, quantity)
 
 
 def break_even_hours(own_usd_per_hour: float, managed_usd_per_hour: float, *, own_sleeps: bool = False) -> float:

@@ -42,17 +42,6 @@ def redacted(report: Report) -> Report:
     )
 
 
-def redacted_value(path: str, value: Any, *, secret: bool = False) -> Any:
-    """A field's value as it can be shown.
-
-    Args:
-        path: where it stands, `spec.template.spec.containers[server].env[HF_TOKEN].value`.
-        value: what stands there; `ABSENT` is let through.
-        secret: whether all of it is secret.
-    """
-    return Cleaner().value(value, _name(path), secret=secret)
-
-
 @dataclass(slots=True)
 class Cleaner:
     """Takes secrets out of values, and remembers them for the texts."""

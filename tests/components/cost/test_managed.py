@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from components.catalog.prices import HOURS, Prices, prices
 from components.core.price import PriceRow
 from components.cost.estimate import estimate
-from components.cost.line import Quantity
-from components.cost.managed import break_even_hours, endpoint_line, endpoints
+from components.cost.managed import break_even_hours, endpoints
 
 from .plans import model, plan
 
@@ -30,10 +29,7 @@ DAYS_30 = 30 * 24 / HOURS
 
 
 def _managed(hours_a_day: float) -> float:
-    quantity = Quantity(0, 1, hours_a_day / 24)
-    expected = endpoint_line("models.vlm", "gcp/nvidia-a100/x1", quantity, THEIRS).band.expected
-    assert expected is not None
-    return expected * DAYS_30
+    return next(endpoints("nvidia-tesla-a100", 1, THEIRS)).usd_per_hour * HOURS * hours_a_day / 24 * DAYS_30
 
 
 def _own(hours_a_day: float) -> float:
@@ -78,12 +74,6 @@ def test_an_endpoint_has_at_least_the_gpus_that_are_asked_for() -> None:
     assert next(endpoints("nvidia-l4", 2)).gpus == 4
     assert list(endpoints("nvidia-l4", 8)) == []
     assert list(endpoints("nvidia-b200", 1)) == []
-
-
-def test_an_endpoint_that_is_scaled_to_zero_costs_nothing_and_an_unknown_one_is_not_known() -> None:
-    line = endpoint_line("models.a", "gcp/nvidia-l4/x1", Quantity(0, 2, 0.5))
-    assert list(line.band) == pytest.approx([0, 0.35 * HOURS, 1.4 * HOURS])
-    assert endpoint_line("models.a", "gcp/nvidia-z9/x1", Quantity(0, 2, None)).band.max is None
 
 
 def test_endpoints_that_hugging_face_no_longer_offers_are_not_in_the_table() -> None:
