@@ -19,7 +19,7 @@ from ..plan.environments import UsageError
 from .changes.classify import Ruling
 from .changes.pair import Pair
 from .changes.report import Effect
-from .snapshots.identity import kind_of, resource_key
+from .snapshots.identity import bare_resource
 from .snapshots.snapshot import Resource, Snapshot
 
 MAX_BYTES = 256_000_000
@@ -233,16 +233,10 @@ def _resource(token: str, state: Mapping[str, Any]) -> Resource:
     namespace = str(named.get("namespace", "")) if named is not properties else ""
     name = str(named.get("name", urn_name))
     component = _component(state.get("parent"))
-    return Resource(
-        key=resource_key(token, namespace, name),
-        type=token,
-        kind=kind_of(token),
-        namespace=namespace,
-        name=name,
+    return replace(
+        bare_resource(token, namespace, name, properties),
         component=component,
-        at=(),
         role=urn_name.removeprefix(f"{component.rpartition('/')[2]}-") if component else "",
-        properties=properties,
         protect=state.get("protect") is True,
     )
 

@@ -20,7 +20,7 @@ from components.core.secrets import SECRET
 
 from ...render.render import MARKER
 from ...stack.yamlfile import MAX_BYTES
-from .identity import kind_of, resource_key
+from .identity import bare_resource, resource_key
 from .manifests import ManifestError, read_manifest
 from .snapshot import Resource, Snapshot
 
@@ -237,7 +237,7 @@ def _object(data: dict[str, Any]) -> Resource:
     namespace = metadata.get("namespace", "")
     if not isinstance(namespace, str):
         raise ManifestError(1, "has a metadata.namespace that is not text; put it in quotes")
-    return _resource(object_token(data["apiVersion"], data["kind"]), namespace, metadata["name"], masked(data))
+    return bare_resource(object_token(data["apiVersion"], data["kind"]), namespace, metadata["name"], masked(data))
 
 
 def _chart(data: dict[str, Any]) -> Resource:
@@ -246,7 +246,7 @@ def _chart(data: dict[str, Any]) -> Resource:
     given = dict(data)
     if repository := given.pop("repository", None):
         given["repositoryOpts"] = {"repo": repository}
-    return _resource(HELM_RELEASE, "", data["name"], {key: given[key] for key in _CHART if key in given})
+    return bare_resource(HELM_RELEASE, "", data["name"], {key: given[key] for key in _CHART if key in given})
 
 
 def _cloud(data: dict[str, Any]) -> Resource:
@@ -256,21 +256,7 @@ def _cloud(data: dict[str, Any]) -> Resource:
         missing += [] if isinstance(properties, dict) else ["properties"]
         raise ManifestError(1, f"has no {' and no '.join(missing)}, which a cloud resource's file has")
     name = str(properties.get("name", data["name"]))
-    return replace(_resource(data["type"], "", name, properties), protect=data.get("protect") is True)
-
-
-def _resource(token: str, namespace: str, name: str, properties: Mapping[str, Any]) -> Resource:
-    return Resource(
-        key=resource_key(token, namespace, name),
-        type=token,
-        kind=kind_of(token),
-        namespace=namespace,
-        name=name,
-        component="",
-        at=(),
-        role="",
-        properties=properties,
-    )
+    return replace(bare_resource(data["type"], "", name, properties), protect=data.get("protect") is True)
 
 
 def _glanced(path: str, text: str) -> Resource | None:
@@ -283,7 +269,7 @@ def _glanced(path: str, text: str) -> Resource | None:
     if namespace is None and _ANY_NAMESPACE.search(block[1]):
         return None
     token = object_token(version[1], kind[1])
-    return _resource(token, namespace[2] if namespace else "", name[2], Content(path, text))
+    return bare_resource(token, namespace[2] if namespace else "", name[2], Content(path, text))
 
 
 def _secrets(texts: Mapping[str, str | bytes]) -> dict[str, Any]:

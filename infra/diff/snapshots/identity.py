@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from components.core.providers import in_cluster
+
+from .snapshot import Resource
 
 _DEFAULT = "default"
 
@@ -22,6 +26,21 @@ def resource_key(type_token: str, namespace: str, name: str) -> str:
     """
     place = "" if namespace in ("", _DEFAULT) else f"{namespace}/"
     return f"{_kind(type_token)} {place}{name}"
+
+
+def bare_resource(token: str, namespace: str, name: str, properties: Mapping[str, Any]) -> Resource:
+    """A resource where the origin knows nothing of what we know: no component, no place in a stack, no role."""
+    return Resource(
+        key=resource_key(token, namespace, name),
+        type=token,
+        kind=kind_of(token),
+        namespace=namespace,
+        name=name,
+        component="",
+        at=(),
+        role="",
+        properties=properties,
+    )
 
 
 def resource_label(type_token: str, namespace: str, name: str) -> str:
