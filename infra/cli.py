@@ -1,4 +1,4 @@
-"""The edge of the `infra` command: streams, signals and exit codes. What the commands do is in commands.py.
+"""The edge of the `infra` command: streams, signals and exit codes. What the commands do is in commands/.
 
 Imports nothing slow by itself, so that Ctrl-C is answered in words from the first moment on.
 """

@@ -17,6 +17,8 @@ WIDTH = 100
 _DASH = "–"  # noqa: RUF001 - a range is set with an en dash
 _UNKNOWN = "unknown"
 _INDENT = "  "
+_LEAST = 20
+"""Characters that the first column keeps, however wide the figures are."""
 _BAND = ("least", "expected", "most")
 _MEANING = (
     "  least: the fewest replicas, where they cost least; most: the most replicas, where they cost most;",
@@ -147,7 +149,7 @@ def _dollars(least: float | None, most: float | None) -> str:
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     """A table whose first column is cut into lines where it would be too wide."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    widths[0] = min(widths[0], WIDTH - 4 - sum(width + 2 for width in widths[1:]))
+    widths[0] = min(widths[0], max(_LEAST, WIDTH - 4 - sum(width + 2 for width in widths[1:])))
     for row in (head, *rows):
         text = row[0].lstrip()
         indent = row[0][: len(row[0]) - len(text)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,12 +143,11 @@ def finding_lines(checked: Checked, paint: Paint, *, short: bool = False) -> Ite
 
 def ending_lines(checks: Sequence[Checked], today: date) -> Iterator[str]:
     """The waivers that end within two weeks, soonest first; after their day they are errors."""
-    soon = today + timedelta(days=ENDS_SOON_DAYS)
     ending = {
         (waived.until, checked.name, waived.finding.rule, waived.reason)
         for checked in checks
         for waived in (checked.verdict.waived if checked.verdict else ())
-        if waived.until <= soon
+        if (waived.until - today).days <= ENDS_SOON_DAYS
     }
     for until, name, rule, reason in sorted(ending):
         left = counted((until - today).days, "day")

@@ -89,7 +89,7 @@ def render(plan: Plan, directory: Path) -> RenderResult:
     """
     paths = _paths(plan)
     try:
-        target = directory.resolve()
+        target = Path(os.path.realpath(directory))
         _refuse_foreign(target, directory)
         target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -250,7 +250,8 @@ def _refuse_foreign(target: Path, shown: Path) -> None:
     if not os.path.lexists(target):
         return
     if not target.is_dir():
-        raise RenderError(f"{shown}: is a file; choose a folder that does not exist yet")
+        what = "a link that leads to itself" if target.is_symlink() else "a file"
+        raise RenderError(f"{shown}: is {what}; choose a folder that does not exist yet")
     entries = {entry.name for entry in target.iterdir()}
     if entries and MARKER not in entries:
         raise RenderError(f"{shown}: is not empty and was not written by `infra render`; choose another folder")

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from datetime import date
-from math import inf, nan
+from math import nan
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +31,8 @@ _WAYS_OF = {
     kind: WAYS[:-1] if kind in ("machine", "gpu", "autopilot") else WAYS if kind == "disk" else ("",) for kind in KINDS
 }
 _MOST = 16 * 1024 * 1024
+DEAREST = 1_000_000
+"""US dollars that nothing of a table costs an hour, a month or a GiB: a number above is a slip."""
 
 Entry = tuple[int, Mapping[str, Any]]
 """A row with the line it stands on."""
@@ -57,8 +59,8 @@ def _dollars(value: Any) -> float:
         usd = nan if number is None else float(number)
     except OverflowError:
         usd = nan
-    if not 0 <= usd < inf:
-        raise MisfitError(f"got {shown(value)}; must be a number of US dollars, 0 or more, such as 1.06")
+    if not 0 <= usd <= DEAREST:
+        raise MisfitError(f"got {shown(value)}; must be a number of US dollars, 0 to {DEAREST:,}, such as 1.06")
     return usd
 
 

@@ -99,6 +99,12 @@ def test_a_price_of_ones_own_holds_instead_of_the_catalogs(project: Path, capsys
     assert run(capsys, "prices", "filestore-zonal")[1].count("filestore-zonal") == 1
 
 
+def test_figures_as_wide_as_the_table_are_told_all_the_same(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "cost", "prod", "--prices", own_price(project, usd=1_000_000))
+    assert code == 0
+    assert "total" in out
+
+
 def test_an_update_adds_to_the_table_and_replaces_what_it_names(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

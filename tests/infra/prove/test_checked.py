@@ -150,3 +150,4 @@ def test_waivers_that_end_within_two_weeks_are_told_once_and_soonest_first(local
     ]
     assert "in 1 day:" in next(ending_lines(checks, date(2026, 12, 3)))
     assert list(ending_lines([Checked("dev", Path("x"))], date(2026, 11, 21))) == []
+    assert list(ending_lines([checked(local)], date.max)) == [], "the calendar's last day is one too"

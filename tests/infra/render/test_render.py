@@ -390,6 +390,15 @@ def test_a_tree_is_replaced_where_a_link_points(tmp_path: Path) -> None:
     assert (tmp_path / "real" / MARKER).exists()
 
 
+@pytest.mark.parametrize("below", ["", "kubernetes"])
+def test_a_link_that_leads_to_itself_is_refused_and_left_alone(below: str, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(RenderError, match=r"loop.*; .*choose"):
+        render(PLAN, tmp_path / "loop" / below)
+    assert tree(tmp_path) == {}
+    assert (tmp_path / "loop").is_symlink()
+
+
 def test_folders_and_files_get_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "usual").mkdir()
     render(PLAN, tmp_path / "out")

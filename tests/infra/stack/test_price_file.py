@@ -66,6 +66,7 @@ def test_columns_come_in_any_order_and_two_of_them_may_be_left_out(tmp_path: Pat
         ({"usd": "about 1"}, "must be a number of US dollars"),
         ({"usd": "nan"}, "usd: got"),
         ({"usd": "1e999"}, "usd: got"),
+        ({"usd": "1000001"}, "0 to 1,000,000"),
         ({"kind": "machin"}, "did you mean machine?"),
         ({"unit": "GiB-month"}, "a machine is sold by the hour"),
         ({"provisioning": "sopt"}, "for a machine write on-demand, spot, flex-start"),
