@@ -13,6 +13,8 @@ from .finding import Finding, Severity
 
 Proof = Literal["memory fit", "scheduling", "loading", "rollout", "traffic", "names", "hardening", "budget"]
 """The groups of rules."""
+FIX = "Fix:"
+"""Begins the paragraph of a rule's docstring that says what to do."""
 
 
 class Fault(NamedTuple):
@@ -43,7 +45,21 @@ class Rule:
     @property
     def summary(self) -> str:
         """What it refuses, in one line."""
-        return inspect.cleandoc(self.faults.__doc__ or "").split("\n")[0]
+        return self._paragraphs[0].split("\n")[0]
+
+    @property
+    def why(self) -> list[str]:
+        """Why it is refused, with sources: a text a paragraph."""
+        return [text for text in self._paragraphs[1:] if not text.startswith(FIX)]
+
+    @property
+    def fix(self) -> str:
+        """What to do."""
+        return " ".join(text.removeprefix(FIX).strip() for text in self._paragraphs if text.startswith(FIX))
+
+    @property
+    def _paragraphs(self) -> list[str]:
+        return inspect.cleandoc(self.faults.__doc__ or "").split("\n\n")
 
     def check(self, index: Index) -> Iterator[Finding]:
         """Every finding in a plan."""

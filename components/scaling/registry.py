@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from ..core.config import ByKind, members
+from ..core.config import ByKind
 from .hpa import HpaConfig
-from .scaler import ScalerSettings
 
 AutoscalingConfig = Annotated[HpaConfig, ByKind("hpa")]
 """When to add and remove replicas, by the `kind` of what does. Omitted: hpa."""
-SCALERS: tuple[type[ScalerSettings], ...] = members(AutoscalingConfig)

@@ -8,7 +8,6 @@ shows it resource by resource before.
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -28,7 +27,6 @@ from pulumi_policy.proxy import UnknownValueError
 
 from components.core.errors import ConfigError, Problem
 from components.core.plan import Late
-from components.proofs.pages import FIX
 
 from ..plan.policy import PolicyConfig, Waiver
 from ..prove.prove import EXPIRED, UNUSED, WAIVE
@@ -54,7 +52,7 @@ def policies(today: Callable[[], date] = utc_day) -> list[Policy]:
     """
     judge = _Judge(today)
     rules: list[Policy] = [
-        _policy(rule.id, rule.summary, _LEVELS[rule.severity], judge, _fix(rule.faults.__doc__))
+        _policy(rule.id, rule.summary, _LEVELS[rule.severity], judge, rule.fix.replace("\n", " "))
         for rule in JUDGED.values()
     ]
     waivers: list[Policy] = [_policy(name, summary, level, judge) for name, (summary, level) in _WAIVERS.items()]
@@ -147,8 +145,3 @@ def _known(values: Any, key: Any) -> Any:
         return _plain(values[key])
     except UnknownValueError:
         return str(Late("unknown"))
-
-
-def _fix(docstring: str | None) -> str:
-    paragraphs = inspect.cleandoc(docstring or "").split("\n\n")
-    return " ".join(text.removeprefix(FIX).strip() for text in paragraphs if text.startswith(FIX)).replace("\n", " ")

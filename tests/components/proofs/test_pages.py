@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from components.proofs.pages import FIX, index_page, page
-from components.proofs.rule import Rule
+from components.proofs.rule import FIX, Rule
 from components.proofs.rules import RULES
 from infra.prove.prove import EXPIRED, UNUSED
+from tools.proof_pages import index_page, page
 
 from .cases import CASES
 from .plans import findings

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from components.addons.addons import AddonsConfig
+from components.core.config import members
 from components.scaling.hpa import HpaConfig
-from components.scaling.registry import SCALERS
+from components.scaling.registry import AutoscalingConfig
 from components.scaling.scaler import ScalerSettings, signal_metrics
 
 SCALED = HpaConfig(min=2, max=6, queue_depth=5, pod_metrics={"tgi_batch_current_size": 20}, cpu_percent=80)
 
 
-@pytest.mark.parametrize("scaler", SCALERS, ids=lambda scaler: scaler.__name__)
+@pytest.mark.parametrize("scaler", members(AutoscalingConfig), ids=lambda scaler: scaler.__name__)
 def test_a_scaler_names_add_ons_that_there_are(scaler: type[ScalerSettings]) -> None:
     assert set(scaler.NEEDS) <= AddonsConfig.model_fields.keys()
     assert scaler.READS_ADAPTER in (True, False)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 
-from ..core.errors import dotted
-from .finding import Finding
-from .rule import Rule
+from components.core.errors import dotted
+from components.proofs.finding import Finding
+from components.proofs.rule import Rule
 
-FIX = "Fix:"
-"""Begins the paragraph of a docstring that says what to do."""
 _PROOFS = {
     "memory fit": "models that do not fit the GPUs they may land on",
     "scheduling": "a pod no node can hold, and pools too small for all",
@@ -50,9 +47,6 @@ def page(rule: Rule, example: Finding) -> str:
         rule: the rule.
         example: something it found; shown as `infra check` prints it.
     """
-    summary, *paragraphs = inspect.cleandoc(rule.faults.__doc__ or "").split("\n\n")
-    why = [text for text in paragraphs if not text.startswith(FIX)]
-    fix = " ".join(text.removeprefix(FIX).strip() for text in paragraphs if text.startswith(FIX))
     waiver = [
         "inference:policy:",
         "  waive:",
@@ -63,12 +57,12 @@ def page(rule: Rule, example: Finding) -> str:
     ]
     blocks = [
         f"# {rule.id}",
-        f"*{rule.severity}, {rule.proof}* · {summary}",
-        *why,
+        f"*{rule.severity}, {rule.proof}* · {rule.summary}",
+        *rule.why,
         "## Example",
         _fenced("text", example_lines(example)),
         "## How to fix it",
-        fix[:1].upper() + fix[1:],
+        rule.fix[:1].upper() + rule.fix[1:],
         "## How to waive it",
         "Omit `at` to waive it everywhere in this environment.",
         _fenced("yaml", waiver),
