@@ -1,7 +1,7 @@
 """Pulumi.yaml as Pulumi reads it: the project's name, where its stacks are, and what its config gives or asks for.
 
-Follows pulumi/pulumi@1b594989 sdk/go/common/workspace/project.go and pkg/workspace/config.go (mergeConfig); the types of
-the keys are those of sdk/go/common/workspace/project.json in v3.274.0.
+Follows pulumi/pulumi@1b594989 sdk/go/common/workspace/project.go and pkg/workspace/config.go (mergeConfig); the types
+of the keys are those of sdk/go/common/workspace/project.json in v3.274.0.
 """
 
 from __future__ import annotations
