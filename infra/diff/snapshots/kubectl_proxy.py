@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -109,13 +108,24 @@ class KubectlProxy:
 
     def _wait(self) -> None:
         last = time.monotonic() + _START_SECONDS
-        while not os.path.exists(self._socket):  # noqa: PTH110 - text, as sockets have it
+        while not self._listens():
             if self._process is None or self._process.poll() is not None or time.monotonic() > last:
                 assert self._folder is not None  # noqa: S101 - made before it starts
                 lines = (self._folder / "error").read_text(errors="replace").strip().splitlines()
                 words = lines[-1].removeprefix("error: ") if lines else "it says nothing"
                 raise UsageError(f"kubectl cannot use the kubeconfig: {words}")
             time.sleep(0.02)
+
+    def _listens(self) -> bool:
+        """Whether it takes connections: its socket is there a moment before it does."""
+        connection = _Connection(self._socket)
+        try:
+            connection.connect()
+        except OSError:
+            return False
+        finally:
+            connection.close()
+        return True
 
     def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
         connection = _Connection(self._socket)

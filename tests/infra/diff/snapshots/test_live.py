@@ -270,6 +270,21 @@ def test_kubectl_serves_this_user_only_and_lets_nothing_through_that_writes(
     assert not folder.exists()
 
 
+def test_a_proxy_is_waited_for_until_it_listens(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its socket is there before that."""
+    late = """
+import time
+server = Server(path, Handler, bind_and_activate=False)
+server.server_bind()
+time.sleep(0.5)
+server.server_activate()
+server.serve_forever()
+"""
+    kubectl(repo.folder, SERVER.replace("Server(path, Handler).serve_forever()\n", late))
+    monkeypatch.setenv("PATH", f"{repo.folder}/bin")
+    assert "the cluster refuses: You must log in" in said()
+
+
 def test_a_proxy_that_does_not_come_up_is_ended(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     kubectl(repo.folder, "import time\ntime.sleep(60)\n")
     monkeypatch.setenv("PATH", f"{repo.folder}/bin")
