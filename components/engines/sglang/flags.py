@@ -4,8 +4,7 @@ Types, choices and defaults are those of v0.5.20 to v0.5.23 (wheels sglang-0.5.2
 srt/arg_groups/fields/ and srt/arg_groups/choices.py).
 """
 
-from __future__ import annotations
-
+# Annotations are no text here: pydantic would evaluate each again for every class that inherits it.
 import json
 import re
 from collections.abc import Iterator

@@ -3,8 +3,7 @@
 Which flag each field is, and which flags have no field and why, is data: flags.tsv.
 """
 
-from __future__ import annotations
-
+# Annotations are no text here: pydantic would evaluate each again for every class that inherits it.
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

@@ -4,8 +4,7 @@ Names and defaults are those of `vllm serve` 0.33.0 (wheel vllm 0.33.0: vllm/eng
 load.py, pooler.py). A flag that an older release lacks is refused for it by the table of flags.
 """
 
-from __future__ import annotations
-
+# Annotations are no text here: pydantic would evaluate each again for every class that inherits it.
 from typing import Annotated, Any, Literal
 
 from pydantic import Field

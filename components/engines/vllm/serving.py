@@ -4,8 +4,7 @@ Names and defaults are those of `vllm serve` 0.33.0 (wheel vllm 0.33.0: vllm/ent
 vllm/config/multimodal.py, observability.py, structured_outputs.py).
 """
 
-from __future__ import annotations
-
+# Annotations are no text here: pydantic would evaluate each again for every class that inherits it.
 from typing import Annotated, Literal
 
 from pydantic import Field
