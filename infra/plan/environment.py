@@ -9,7 +9,7 @@ from pydantic import Field
 from components.addons.addons import AddonsConfig
 from components.core.config import Config, DnsLabel, defaults, patterned
 from components.gpu.cluster import ClusterConfig
-from components.gpu.compute_class import ComputeClassConfig
+from components.gpu.compute_class import ComputeClassConfig, class_pools
 from components.gpu.node_pool import GpuNodePoolConfig
 from components.monitoring.collect.dcgm_exporter import DcgmSource
 from components.monitoring.collect.scrape import ManagedPrometheus, NoPrometheus, PrometheusConfig
@@ -67,6 +67,13 @@ class Environment(Config):
     def autopilot(self) -> bool:
         """Whether the cluster is Autopilot, which makes nodes by what pods select."""
         return self.cluster.autopilot
+
+    def targets(self, model: ModelConfig) -> tuple[dict[str, GpuNodePoolConfig], str | None]:
+        """The pools a model runs on, in order and by name, and the compute class when `runs_on` names one."""
+        if model.runs_on and model.runs_on[0] in self.compute_classes:
+            chosen = model.runs_on[0]
+            return class_pools(chosen, self.compute_classes[chosen], self.node_pools), chosen
+        return {name: self.node_pools[name] for name in model.runs_on}, None
 
     @property
     def prometheus(self) -> PrometheusConfig:

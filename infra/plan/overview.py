@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from components.catalog.accelerators import accelerators
 from components.core.plan import Part, Plan
-from components.gpu.compute_class import class_pools
-from components.gpu.node_pool import GpuNodePoolConfig
 
 from ..terminal.words import span
 from .environment import Environment
@@ -59,14 +57,13 @@ def gpu_ranges(environment: Environment, plan: Plan) -> tuple[Gpus, ...]:
         if pool.accelerator and pool.nodes and not environment.autopilot:
             each = pool.gpus_per_node
             _add(found, (pool.accelerator, pool.provisioning), pool.nodes.min * each, pool.nodes.max * each)
-    for part in plan.parts:
-        if part.path[:1] == ("models",):
-            _add_demand(found, environment, part)
+    for part in models(plan):
+        _add_demand(found, environment, part)
     return tuple(Gpus(accelerator, bought, *count) for (accelerator, bought), count in found.items())
 
 
 def _add_demand(found: dict[tuple[str, str], tuple[int, int | None]], environment: Environment, part: Part) -> None:
-    pools = _targets(environment, part)
+    pools = list(environment.targets(environment.models[part.name])[0].values())
     unbounded = [pool for pool in pools if pool.accelerator and (environment.autopilot or not pool.nodes)]
     if not unbounded:
         return
@@ -79,14 +76,6 @@ def _add_demand(found: dict[tuple[str, str], tuple[int, int | None]], environmen
     bought = ways.pop() if len(ways) == 1 else "compute class"
     for name in names:
         _add(found, (name, bought), least, most)
-
-
-def _targets(environment: Environment, part: Part) -> list[GpuNodePoolConfig]:
-    names = environment.models[part.name].runs_on
-    if names and names[0] in environment.compute_classes:
-        chosen = environment.compute_classes[names[0]]
-        return list(class_pools(names[0], chosen, environment.node_pools).values())
-    return [environment.node_pools[name] for name in names]
 
 
 def _add(

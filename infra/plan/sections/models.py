@@ -8,7 +8,6 @@ from functools import partial
 from components.core.errors import Path, Problem, did_you_mean
 from components.core.plan import Part
 from components.gpu.cluster import GkeClusterConfig
-from components.gpu.compute_class import class_pools
 from components.gpu.node_pool import GpuNodePoolConfig
 from components.gpu.node_shape import node_shape
 from components.gpu.placement import placement
@@ -99,7 +98,7 @@ def _cache_problems(environment: Environment, config: ModelConfig, path: Path) -
 
 def _model(assembly: Assembly, ready: frozenset[str], name: str, config: ModelConfig, path: Path) -> Part:
     environment, known = assembly.environment, assembly.nodes
-    pools, chosen = _targets(environment, config)
+    pools, chosen = environment.targets(config)
     for pool, made_by_class in pools.items():
         if pool not in known and pool not in environment.node_pools:
             # GKE makes such a pool when a pod first needs it; the proofs look at it like at any other.
@@ -149,14 +148,6 @@ def _before(
         yield assembly.charts["external_secrets"]
     if config.nodes > 1 and "leader_worker_set" in assembly.charts:
         yield assembly.charts["leader_worker_set"]
-
-
-def _targets(environment: Environment, config: ModelConfig) -> tuple[dict[str, GpuNodePoolConfig], str | None]:
-    """The pools of `runs_on` in order, and the compute class when it names one."""
-    if config.runs_on and config.runs_on[0] in environment.compute_classes:
-        chosen = config.runs_on[0]
-        return class_pools(chosen, environment.compute_classes[chosen], environment.node_pools), chosen
-    return {name: environment.node_pools[name] for name in config.runs_on}, None
 
 
 def _gateways(environment: Environment, name: str) -> Iterator[str]:
